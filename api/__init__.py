@@ -1,0 +1,1 @@
+"""Twofold: services behind two doors, and the application that puts them together."""

@@ -1,0 +1,155 @@
+"""Settings: environment variables or `.env`. With none set, Twofold runs."""
+
+import os
+import secrets
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BeforeValidator, EmailStr, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from api.core.identity import Identity
+from api.core.passwords import Passwords
+from api.core.tokens import Tokens
+from db.engine import DatabaseOptions, normalise_url
+
+
+class SettingsError(Exception):
+    """A setting is bad or missing; the message is one sentence that names it."""
+
+
+def _split(value: object) -> object:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _check_url(value: str | None) -> str | None:
+    if value is not None:
+        normalise_url(value)
+    return value
+
+
+def _address(value: str) -> str:
+    if not value.startswith(("http://", "https://")):
+        raise ValueError("it must begin with http:// or https://")
+    return value.rstrip("/")
+
+
+Count = Annotated[int, Field(ge=1)]
+
+
+class Settings(BaseSettings):
+    """All settings, with their defaults."""
+
+    model_config = SettingsConfigDict(env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True)
+
+    app_name: Annotated[str, Field(min_length=1, description="The name on pages and in documents.")] = "Twofold"
+    debug: Annotated[bool, Field(description="Log every SQL statement.")] = False
+    data_dir: Annotated[Path, Field(description="Where the embedded database and the secret are kept.")] = Path("data")
+    database_url: Annotated[
+        str | None,
+        AfterValidator(_check_url),
+        Field(description="`postgresql://…` or `sqlite:///…`; an embedded SQLite file in DATA_DIR if not set."),
+    ] = None
+    database_pool_size: Annotated[Count, Field(description="Connections per process.")] = 10
+    secret_key: Annotated[
+        SecretStr | None,
+        Field(min_length=32, description="Signs access tokens; made once and kept in DATA_DIR if not set."),
+    ] = None
+    host: Annotated[str, Field(description="Address to listen on.")] = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535, description="Port to listen on.")] = 8000
+    workers: Annotated[Count, Field(description="Server processes.")] = 1
+    cors_origins: Annotated[
+        list[str],
+        NoDecode,
+        BeforeValidator(_split),
+        Field(description="Origins of browser apps, separated by commas; `*` for any."),
+    ] = []
+    registration: Annotated[
+        Literal["open", "closed"], Field(description="`closed`: administrators alone create accounts.")
+    ] = "open"
+    admin_email: Annotated[EmailStr, Field(description="The first administrator's address.")] = "admin@example.com"
+    admin_password: Annotated[
+        SecretStr | None, Field(description="The first administrator's password; made up and shown once if not set.")
+    ] = None
+    access_token_seconds: Annotated[Count, Field(description="How long a sign-in lasts.")] = 12 * 60 * 60
+    password_memory_kib: Annotated[int, Field(ge=32, description="Memory of one password hash (Argon2id).")] = 65536
+    body_limit_bytes: Annotated[Count, Field(description="Largest JSON body accepted.")] = 1024 * 1024
+    graphiql: Annotated[bool, Field(description="Serve GraphiQL to browsers at /graphql.")] = True
+    assets_url: Annotated[
+        str,
+        AfterValidator(_address),
+        Field(description="Where browsers fetch the pages' scripts; a mirror of npm packages in closed networks."),
+    ] = "https://cdn.jsdelivr.net/npm"
+    graphql_introspection: Annotated[bool, Field(description="Let clients read the GraphQL schema.")] = True
+    graphql_max_depth: Annotated[Count, Field(description="Deepest nesting of a query.")] = 12
+    graphql_max_aliases: Annotated[Count, Field(description="Most aliases in a query.")] = 30
+    graphql_max_tokens: Annotated[Count, Field(description="Longest query, in tokens.")] = 2000
+    graphql_max_cost: Annotated[Count, Field(description="Most objects that a query may ask for.")] = 5000
+    log_format: Annotated[
+        Literal["auto", "console", "json"], Field(description="`auto`: colour on a terminal, JSON elsewhere.")
+    ] = "auto"
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], BeforeValidator(lambda value: str(value).lower())
+    ] = "info"
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the database is the SQLite file that Twofold looks after itself."""
+        return self.database_url is None
+
+    @property
+    def database_address(self) -> str:
+        """The database's URL."""
+        return self.database_url or f"sqlite:///{(self.data_dir / 'twofold.db').absolute()}"
+
+    @property
+    def database_options(self) -> DatabaseOptions:
+        """Sizes and patience of the database connections."""
+        return DatabaseOptions(pool_size=self.database_pool_size, echo=self.debug)
+
+    def identity(self) -> Identity:
+        """Return the installation's way with passwords, tokens and newcomers."""
+        secret = self.secret_key.get_secret_value() if self.secret_key else _kept_secret(self.data_dir)
+        return Identity(
+            Passwords(memory_kib=self.password_memory_kib),
+            Tokens(secret, lifetime=timedelta(seconds=self.access_token_seconds)),
+            registration_open=self.registration == "open",
+        )
+
+
+def load_settings() -> Settings:
+    """Read the settings.
+
+    Raises:
+        SettingsError: with one sentence that names the setting and says what is wrong.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = str(first["loc"][0]).upper()
+        problem = first["msg"].removeprefix("Value error, ")
+        raise SettingsError(f"The setting {name} is not valid: {problem}.") from None
+
+
+def _kept_secret(folder: Path) -> str:
+    """Return the secret kept in the data folder; the first process to come makes it."""
+    path = folder / "secret_key"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        draft = folder / f"secret_key.{secrets.token_hex(8)}"
+        if not path.exists():
+            with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+                file.write(secrets.token_urlsafe(48))
+            try:
+                # A link is made whole or not at all: no process ever reads half a secret.
+                path.hardlink_to(draft)
+            except FileExistsError:
+                pass
+            finally:
+                draft.unlink()
+        return path.read_text().strip()
+    except OSError as error:
+        problem = error.strerror or str(error)
+        raise SettingsError(f"The folder in DATA_DIR, {folder}, cannot hold the secret key: {problem}.") from error

@@ -1,0 +1,1 @@
+"""The vocabulary, in plain Python: errors, actors, permissions, tokens, passwords, cursors."""

@@ -1,0 +1,119 @@
+"""Who calls. Every service function takes an actor; there is no default and no missing value."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from api.core.errors import forbidden, unauthenticated
+from db.models import UserRole
+from db.scope import EVERYTHING, Scope
+
+
+class Actor:
+    """Somebody, or nobody, or the system itself: see the three kinds below."""
+
+    @property
+    def user_id(self) -> UUID | None:
+        """The user's id, None for the system."""
+        return None
+
+    @property
+    def label(self) -> str:
+        """How the actor is called in the log."""
+        raise NotImplementedError
+
+    def scope(self) -> Scope:
+        """Return whose rows this actor may see.
+
+        Raises:
+            AppError: UNAUTHENTICATED for nobody.
+        """
+        raise NotImplementedError
+
+    def require_administrator(self) -> None:
+        """Check the right to manage accounts.
+
+        Raises:
+            AppError: UNAUTHENTICATED or FORBIDDEN.
+        """
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class UserActor(Actor):
+    """A user who proved to be this user."""
+
+    id: UUID
+    role: UserRole
+    personal_workspace_id: UUID
+
+    @property
+    def user_id(self) -> UUID:
+        """The user's id."""
+        return self.id
+
+    @property
+    def label(self) -> str:
+        """The user's id."""
+        return str(self.id)
+
+    def scope(self) -> Scope:
+        """Return the user's own memberships."""
+        return self.id
+
+    def require_administrator(self) -> None:
+        """Refuse anyone but administrators."""
+        if self.role is not UserRole.ADMIN:
+            raise forbidden("Only administrators may do this.")
+
+
+@dataclass(frozen=True)
+class Anonymous(Actor):
+    """Nobody in particular; `reason` tells why a token that was sent did not count."""
+
+    reason: str | None = None
+
+    @property
+    def label(self) -> str:
+        """The word for nobody."""
+        return "anonymous"
+
+    def scope(self) -> Scope:
+        """Refuse: nobody sees nothing."""
+        raise unauthenticated(self.reason) if self.reason else unauthenticated()
+
+    def require_administrator(self) -> None:
+        """Refuse."""
+        self.scope()
+
+
+@dataclass(frozen=True)
+class System(Actor):
+    """Twofold itself, at work for whoever holds the server's command line."""
+
+    @property
+    def label(self) -> str:
+        """The word for the system."""
+        return "system"
+
+    def scope(self) -> Scope:
+        """Return everything."""
+        return EVERYTHING
+
+    def require_administrator(self) -> None:
+        """Allow."""
+
+
+ANONYMOUS = Anonymous()
+SYSTEM = System()
+
+
+def require_user(actor: Actor) -> UserActor:
+    """Return the actor as a user.
+
+    Raises:
+        AppError: UNAUTHENTICATED for nobody, FORBIDDEN for the system, which owns nothing.
+    """
+    if isinstance(actor, UserActor):
+        return actor
+    actor.scope()
+    raise forbidden("Only a user can do this.")

@@ -1,0 +1,126 @@
+"""The error catalogue. Whatever goes wrong, a client sees one of these codes, at every door."""
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from typing import Any
+
+from pydantic import ValidationError
+
+from db.errors import ConstraintViolatedError, DatabaseUnavailableError
+
+
+class ErrorCode(StrEnum):
+    """The codes a client can rely on."""
+
+    BAD_REQUEST = "BAD_REQUEST"
+    UNAUTHENTICATED = "UNAUTHENTICATED"
+    FORBIDDEN = "FORBIDDEN"
+    NOT_FOUND = "NOT_FOUND"
+    METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED"
+    CONFLICT = "CONFLICT"
+    CURSOR_EXPIRED = "CURSOR_EXPIRED"
+    PRECONDITION_FAILED = "PRECONDITION_FAILED"
+    PAYLOAD_TOO_LARGE = "PAYLOAD_TOO_LARGE"
+    UNSUPPORTED_MEDIA_TYPE = "UNSUPPORTED_MEDIA_TYPE"
+    VALIDATION_ERROR = "VALIDATION_ERROR"
+    RATE_LIMITED = "RATE_LIMITED"
+    QUERY_TOO_COMPLEX = "QUERY_TOO_COMPLEX"
+    INTERNAL_ERROR = "INTERNAL_ERROR"
+    UNAVAILABLE = "UNAVAILABLE"
+
+
+STATUS: Mapping[ErrorCode, int] = {
+    ErrorCode.BAD_REQUEST: 400,
+    ErrorCode.UNAUTHENTICATED: 401,
+    ErrorCode.FORBIDDEN: 403,
+    ErrorCode.NOT_FOUND: 404,
+    ErrorCode.METHOD_NOT_ALLOWED: 405,
+    ErrorCode.CONFLICT: 409,
+    ErrorCode.CURSOR_EXPIRED: 410,
+    ErrorCode.PRECONDITION_FAILED: 412,
+    ErrorCode.PAYLOAD_TOO_LARGE: 413,
+    ErrorCode.UNSUPPORTED_MEDIA_TYPE: 415,
+    ErrorCode.VALIDATION_ERROR: 422,
+    ErrorCode.RATE_LIMITED: 429,
+    ErrorCode.QUERY_TOO_COMPLEX: 400,
+    ErrorCode.INTERNAL_ERROR: 500,
+    ErrorCode.UNAVAILABLE: 503,
+}
+"""The HTTP status of each code (RFC 9110, section 15; 422 and 429 from RFC 9110 and RFC 6585)."""
+
+
+class AppError(Exception):
+    """An error that a client may see: its code, a message that is safe to show, and details."""
+
+    def __init__(self, code: ErrorCode, message: str, **details: Any) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.details: dict[str, Any] = details
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+        return STATUS[self.code]
+
+
+def unauthenticated(message: str = "Sign in first: this needs an access token.") -> AppError:
+    """Return the error for a caller without a valid identity."""
+    return AppError(ErrorCode.UNAUTHENTICATED, message)
+
+
+def forbidden(message: str) -> AppError:
+    """Return the error for something the caller sees but may not do."""
+    return AppError(ErrorCode.FORBIDDEN, message)
+
+
+def not_found(what: str) -> AppError:
+    """Return the error for something that is not there, or not there for this caller."""
+    return AppError(ErrorCode.NOT_FOUND, f"There is no such {what}.")
+
+
+def conflict(message: str, **details: Any) -> AppError:
+    """Return the error for a request that contradicts the present state."""
+    return AppError(ErrorCode.CONFLICT, message, **details)
+
+
+def invalid(fields: Iterable[tuple[str, str]]) -> AppError:
+    """Return the error for invalid input: pairs of a path such as `tags.0` and what is wrong there."""
+    details = [{"path": path, "message": message} for path, message in fields]
+    return AppError(ErrorCode.VALIDATION_ERROR, "Some fields are not valid.", fields=details)
+
+
+def version_mismatch(expected: int, current: int) -> AppError:
+    """Return the error for an edit of a version that is no longer the current one."""
+    return AppError(
+        ErrorCode.PRECONDITION_FAILED,
+        "It was changed in the meantime. Read it again and repeat the change.",
+        expected_version=expected,
+        current_version=current,
+    )
+
+
+INTERNAL = AppError(ErrorCode.INTERNAL_ERROR, "Something went wrong on the server. It has been logged.")
+
+
+def to_app_error(error: BaseException) -> AppError | None:
+    """Return the catalogue's word for an exception, or None if there is none but `INTERNAL_ERROR`."""
+    match error:
+        case AppError():
+            return error
+        case ValidationError():
+            return from_pydantic(error.errors(include_url=False, include_context=False, include_input=False))
+        case ConstraintViolatedError():
+            return conflict("The request conflicts with another one made at the same moment.")
+        case DatabaseUnavailableError():
+            return AppError(ErrorCode.UNAVAILABLE, "The database does not answer. Try again in a moment.")
+        case _:
+            return None
+
+
+def from_pydantic(errors: Iterable[Mapping[str, Any]], *, skip: int = 0) -> AppError:
+    """Return Pydantic's findings as a `VALIDATION_ERROR`; `skip` leaves out the first parts of each path."""
+    return invalid(
+        (".".join(str(part) for part in error["loc"][skip:]), error["msg"].removeprefix("Value error, "))
+        for error in errors
+    )

@@ -1,0 +1,15 @@
+"""What the services need to know to create and recognise users."""
+
+from dataclasses import dataclass
+
+from api.core.passwords import Passwords
+from api.core.tokens import Tokens
+
+
+@dataclass(frozen=True)
+class Identity:
+    """The installation's way with passwords, tokens and newcomers."""
+
+    passwords: Passwords
+    tokens: Tokens
+    registration_open: bool

@@ -1,0 +1,60 @@
+"""Every exception that reaches the REST door becomes a problem document here."""
+
+from collections.abc import Mapping
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from api.core.errors import AppError, ErrorCode, from_pydantic, to_app_error
+from api.problems import problem_response
+from api.request_log import record_of
+from db.errors import DatabaseError
+
+_BY_STATUS: Mapping[int, tuple[ErrorCode, str]] = {
+    404: (ErrorCode.NOT_FOUND, "There is nothing at this address."),
+    405: (ErrorCode.METHOD_NOT_ALLOWED, "This address does not take that method."),
+    413: (ErrorCode.PAYLOAD_TOO_LARGE, "The body is too large."),
+    415: (ErrorCode.UNSUPPORTED_MEDIA_TYPE, "Send the body as application/json."),
+}
+
+
+def install_error_handlers(app: FastAPI) -> None:
+    """Register the handlers."""
+    app.add_exception_handler(AppError, _answer)
+    app.add_exception_handler(DatabaseError, _answer)
+    app.add_exception_handler(RequestValidationError, _answer_validation)
+    app.add_exception_handler(HTTPException, _answer_http)
+
+
+def from_http(error: HTTPException) -> AppError:
+    """Return the catalogue's word for an error of the framework."""
+    code, message = _BY_STATUS.get(error.status_code, (ErrorCode.BAD_REQUEST, "The request could not be read."))
+    return AppError(code, message)
+
+
+def _respond(request: Request, error: AppError, headers: Mapping[str, str] | None = None) -> Response:
+    record = record_of(request)
+    record.error_codes.append(error.code)
+    return problem_response(error, record.request_id, dict(headers or {}))
+
+
+async def _answer(request: Request, error: Exception) -> Response:
+    known = to_app_error(error)
+    if known is None:
+        raise error
+    return _respond(request, known)
+
+
+async def _answer_validation(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this type alone
+    findings = error.errors()
+    if any(finding["type"] == "json_invalid" for finding in findings):
+        return _respond(request, AppError(ErrorCode.BAD_REQUEST, "The body is not valid JSON."))
+    return _respond(request, from_pydantic(findings, skip=1))
+
+
+async def _answer_http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for this type alone
+    return _respond(request, from_http(error), error.headers)

@@ -1,0 +1,100 @@
+"""The composition root: the only module that knows everything."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.docs import get_swagger_ui_html
+from starlette.middleware.body_limit import RequestBodyLimitMiddleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import HTMLResponse
+
+from api.config import Settings, load_settings
+from api.error_handlers import install_error_handlers
+from api.logs import configure_logging
+from api.problems import PROBLEM_SCHEMA
+from api.request_log import RequestLogMiddleware
+from api.routers import API_ROUTERS, SERVICE_ROUTERS
+from db.engine import Database
+from graphql_schema.router import graphql_router
+
+DESCRIPTION = """A backend for team apps: accounts, workspaces, items and messages behind one set of services with two
+doors, REST and GraphQL. Every operation here exists at `/graphql` under the same name, with the same rules and errors.
+
+Sign up with `POST /api/users`, sign in with `POST /api/auth/login`, and send the token as `Authorization: Bearer …`.
+"""
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """Return the application for the given settings, or for those of the environment."""
+    settings = settings or load_settings()
+    configure_logging(settings)
+    database = Database(settings.database_address, settings.database_options)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        await database.dispose()
+
+    app = FastAPI(
+        title=settings.app_name,
+        version=version("twofold"),
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        generate_unique_id_function=lambda route: route.name,
+    )
+    app.state.settings = settings
+    app.state.database = database
+    app.state.identity = settings.identity()
+    install_error_handlers(app)
+    for router in API_ROUTERS:
+        app.include_router(router, prefix="/api")
+    for router in SERVICE_ROUTERS:
+        app.include_router(router)
+    app.include_router(graphql_router(settings), prefix="/graphql", include_in_schema=False)
+    app.add_api_route("/docs", _docs_page(settings), include_in_schema=False)
+    # The last added is the outermost.
+    app.add_middleware(RequestBodyLimitMiddleware, max_body_size=settings.body_limit_bytes)
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=settings.cors_origins,
+        allow_methods=["*"],
+        allow_headers=["*"],
+        expose_headers=["ETag", "Location", "X-Request-ID", "Retry-After"],
+    )
+    app.add_middleware(RequestLogMiddleware)
+    _describe(app)
+    return app
+
+
+def _docs_page(settings: Settings) -> Any:
+    async def docs() -> HTMLResponse:
+        base = f"{settings.assets_url}/swagger-ui-dist@5"
+        return get_swagger_ui_html(
+            openapi_url="/openapi.json",
+            title=f"{settings.app_name}: REST",
+            swagger_js_url=f"{base}/swagger-ui-bundle.js",
+            swagger_css_url=f"{base}/swagger-ui.css",
+        )
+
+    return docs
+
+
+def _describe(app: FastAPI) -> None:
+    """Add to the OpenAPI document what FastAPI cannot know: the shape of errors."""
+    generate = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = generate()
+        schemas = document.setdefault("components", {}).setdefault("schemas", {})
+        schemas["Problem"] = PROBLEM_SCHEMA
+        # FastAPI's own shape of validation errors, which is never sent here.
+        schemas.pop("HTTPValidationError", None)
+        schemas.pop("ValidationError", None)
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]  # the documented way to extend it

@@ -1,0 +1,55 @@
+"""Shared by the REST routers: how lists, versions and errors are rendered."""
+
+from typing import TypeVar
+
+from fastapi import APIRouter, Response
+from starlette.requests import Request
+
+from api.core.cursors import encode_cursor
+from api.core.errors import ErrorCode
+from api.dependencies import requires_json, shows_lock
+from api.problems import documented
+from api.schemas.pages import Listing
+from api.schemas.types import Output
+from db.models import Base
+from db.models.base import Edited
+from db.paging import Page
+
+M = TypeVar("M", bound=Base)
+O = TypeVar("O", bound=Output)  # noqa: E741 - a type variable, never next to a zero
+L = TypeVar("L", bound=Listing)  # type: ignore[type-arg]  # a listing of anything
+
+ALWAYS = (
+    ErrorCode.BAD_REQUEST,
+    ErrorCode.UNAUTHENTICATED,
+    ErrorCode.PAYLOAD_TOO_LARGE,
+    ErrorCode.VALIDATION_ERROR,
+    ErrorCode.INTERNAL_ERROR,
+    ErrorCode.UNAVAILABLE,
+)
+"""Errors that any operation can answer with."""
+
+GUARDED = documented(ErrorCode.FORBIDDEN, ErrorCode.NOT_FOUND)
+CHANGING = documented(ErrorCode.FORBIDDEN, ErrorCode.NOT_FOUND, ErrorCode.CONFLICT, ErrorCode.UNSUPPORTED_MEDIA_TYPE)
+VERSIONED = {**CHANGING, **documented(ErrorCode.PRECONDITION_FAILED)}
+
+
+def resource_router(tag: str) -> APIRouter:
+    """Return a router for one resource, with what all its operations share."""
+    return APIRouter(tags=[tag], dependencies=[requires_json, shows_lock], responses=documented(*ALWAYS))
+
+
+def listing(kind: type[L], read: type[O], page: Page[M]) -> L:
+    """Return a page as a REST list."""
+    following = encode_cursor(page.sort, page.rows[-1]) if page.has_next else None
+    return kind(data=[read.model_validate(row) for row in page.rows], total=page.total, next_cursor=following)
+
+
+def tag_version(response: Response, row: Edited) -> None:
+    """Set the `ETag` (RFC 9110, section 8.8.3): the version, for `If-Match` later."""
+    response.headers["ETag"] = f'"{row.version}"'
+
+
+def tag_created(request: Request, response: Response, operation: str, **path: object) -> None:
+    """Set the `Location` of what was just created."""
+    response.headers["Location"] = request.app.url_path_for(operation, **path)

@@ -1,0 +1,21 @@
+"""REST: one file per resource, registered in the list below."""
+
+from collections.abc import Sequence
+
+from fastapi import APIRouter
+
+from api.routers import auth, changes, health, items, members, messages, users, workspaces
+
+API_ROUTERS: Sequence[APIRouter] = (
+    auth.router,
+    users.router,
+    workspaces.router,
+    members.router,
+    items.router,
+    messages.router,
+    changes.router,
+)
+"""Everything under `/api`."""
+
+SERVICE_ROUTERS: Sequence[APIRouter] = (health.router,)
+"""What load balancers and the like ask, outside `/api`."""

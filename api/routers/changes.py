@@ -1,0 +1,21 @@
+"""The change log."""
+
+from typing import Annotated
+
+from fastapi import Query
+
+from api.dependencies import CurrentActor, Id, Read
+from api.rest import GUARDED, resource_router
+from api.schemas.changes import ChangeList, ChangeQuery
+from api.services import changes
+
+router = resource_router("changes")
+
+
+@router.get("/workspaces/{id}/changes", responses=GUARDED)
+async def list_changes(
+    workspace_id: Id, query: Annotated[ChangeQuery, Query()], uow: Read, actor: CurrentActor
+) -> ChangeList:
+    """Read the change log after the last number you have seen: in order, without gaps."""
+    stretch = await changes.list_changes(uow, actor, workspace_id, after=query.after, limit=query.limit)
+    return ChangeList.model_validate(stretch)

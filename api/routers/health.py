@@ -1,0 +1,24 @@
+"""Health, outside `/api`."""
+
+from fastapi import APIRouter
+
+from api.core.actor import ANONYMOUS
+from api.core.errors import ErrorCode
+from api.dependencies import Read
+from api.problems import documented
+from api.schemas.health import Health
+from api.services import health
+
+router = APIRouter(tags=["service"])
+
+
+@router.get("/health")
+async def get_health() -> Health:
+    """Say that the process is alive. Nothing is looked at."""
+    return await health.get_health(ANONYMOUS)
+
+
+@router.get("/ready", responses=documented(ErrorCode.UNAVAILABLE))
+async def get_ready(uow: Read) -> Health:
+    """Say that requests can be served: the database was asked and answered."""
+    return await health.get_ready(uow, ANONYMOUS)

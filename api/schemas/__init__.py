@@ -1,0 +1,1 @@
+"""Pydantic inputs and outputs, shared by both doors."""

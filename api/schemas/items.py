@@ -1,0 +1,121 @@
+"""Items."""
+
+from enum import StrEnum
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import MISSING, Field
+
+from api.schemas.pages import Listing, PageQuery
+from api.schemas.types import (
+    Description,
+    Input,
+    JsonObject,
+    Moment,
+    Output,
+    Priority,
+    SearchText,
+    Tag,
+    Tags,
+    Title,
+)
+from db.models import ItemStatus
+
+ITEM_ID = "Choose it yourself, best a UUIDv7, and a repeated request creates no second."
+
+
+class ItemSort(StrEnum):
+    """Orders of items; items without a due date come last either way."""
+
+    CREATED_ASC = "created"
+    CREATED_DESC = "-created"
+    UPDATED_ASC = "updated"
+    UPDATED_DESC = "-updated"
+    DUE_ASC = "due"
+    DUE_DESC = "-due"
+    PRIORITY_ASC = "priority"
+    PRIORITY_DESC = "-priority"
+    TITLE_ASC = "title"
+    TITLE_DESC = "-title"
+
+
+class ItemCreate(Input):
+    """A new item."""
+
+    id: Annotated[UUID | None, Field(description=ITEM_ID)] = None
+    workspace_id: Annotated[UUID | None, Field(description="Where; your personal workspace if absent.")] = None
+    title: Annotated[Title, Field(description="1 to 200 characters.", examples=["Buy seeds"])]
+    description: Annotated[Description, Field(description="Up to 20,000 characters.")] = ""
+    status: Annotated[ItemStatus, Field(description="How far it is.")] = ItemStatus.OPEN
+    priority: Annotated[Priority, Field(description="0 (none) to 4 (urgent).")] = 0
+    tags: Annotated[Tags, Field(description="Up to 20, each up to 50 characters.", examples=[["garden"]])] = []
+    fields: Annotated[
+        JsonObject, Field(description="Whatever else you keep: a JSON object up to 16 KiB.", examples=[{"bed": 3}])
+    ] = {}
+    assignee_id: Annotated[UUID | None, Field(description="The member who shall do it.")] = None
+    due_at: Annotated[Moment | None, Field(description="When it shall be done.")] = None
+
+
+class ItemUpdate(Input):
+    """Changes to an item; what is absent stays, null empties where null is allowed."""
+
+    title: Annotated[Title | MISSING, Field(description="1 to 200 characters.")] = MISSING
+    description: Annotated[Description | MISSING, Field(description="Up to 20,000 characters.")] = MISSING
+    status: Annotated[ItemStatus | MISSING, Field(description="How far it is.")] = MISSING
+    priority: Annotated[Priority | MISSING, Field(description="0 (none) to 4 (urgent).")] = MISSING
+    tags: Annotated[Tags | MISSING, Field(description="Replaces all tags.")] = MISSING
+    fields: Annotated[JsonObject | MISSING, Field(description="Replaces the whole object.")] = MISSING
+    assignee_id: Annotated[UUID | MISSING | None, Field(description="A member, or null for nobody.")] = MISSING
+    due_at: Annotated[Moment | MISSING | None, Field(description="A time, or null for none.")] = MISSING
+
+
+class ItemFilter(Input):
+    """What items must fulfil; conditions add up."""
+
+    status: Annotated[list[ItemStatus] | None, Field(description="One of these.", max_length=10)] = None
+    assignee_id: Annotated[UUID | None, Field(description="Assigned to this user.")] = None
+    owner_id: Annotated[UUID | None, Field(description="Made by this user.")] = None
+    tag: Annotated[Tag | None, Field(description="Carries exactly this tag.")] = None
+    priority_from: Annotated[int | None, Field(ge=0, le=4, description="This priority or higher.")] = None
+    priority_to: Annotated[int | None, Field(ge=0, le=4, description="This priority or lower.")] = None
+    created_from: Annotated[Moment | None, Field(description="Made then or later.")] = None
+    created_to: Annotated[Moment | None, Field(description="Made before.")] = None
+    updated_from: Annotated[Moment | None, Field(description="Changed then or later.")] = None
+    updated_to: Annotated[Moment | None, Field(description="Changed before.")] = None
+    due_from: Annotated[Moment | None, Field(description="Due then or later.")] = None
+    due_to: Annotated[Moment | None, Field(description="Due before.")] = None
+    text: Annotated[
+        SearchText | None, Field(description="Title or description contains this, in any case of letters.")
+    ] = None
+    trashed: Annotated[bool, Field(description="List the trash instead.")] = False
+
+
+class ItemQuery(ItemFilter, PageQuery):
+    """Which items are wanted."""
+
+    workspace_id: Annotated[UUID | None, Field(description="Where; your personal workspace if absent.")] = None
+    sort: Annotated[ItemSort, Field(description="The order; a minus sign turns it round.")] = ItemSort.CREATED_DESC
+
+
+class ItemRead(Output):
+    """An item."""
+
+    id: Annotated[UUID, Field(description="The item's id.")]
+    workspace_id: Annotated[UUID, Field(description="Where it is.")]
+    owner_id: Annotated[UUID, Field(description="Who made it.")]
+    assignee_id: Annotated[UUID | None, Field(description="Who shall do it.")]
+    title: Annotated[str, Field(description="What it is called.")]
+    description: Annotated[str, Field(description="What it is about.")]
+    status: Annotated[ItemStatus, Field(description="How far it is.")]
+    priority: Annotated[int, Field(description="0 (none) to 4 (urgent).")]
+    tags: Annotated[list[str], Field(description="Its tags.")]
+    fields: Annotated[JsonObject, Field(description="Whatever else you keep.")]
+    due_at: Annotated[Moment | None, Field(description="When it shall be done.")]
+    version: Annotated[int, Field(description="Rises with each change; see `If-Match` and `expectedVersion`.")]
+    created_at: Annotated[Moment, Field(description="When it was made.")]
+    updated_at: Annotated[Moment, Field(description="When it last changed.")]
+    deleted_at: Annotated[Moment | None, Field(description="When it was moved to the trash.")]
+
+
+class ItemList(Listing[ItemRead]):
+    """One page of items."""

@@ -1,0 +1,145 @@
+"""Field types: what text, numbers, times and JSON may look like, the same at both doors."""
+
+import json
+import math
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    EmailStr,
+    Field,
+    PlainSerializer,
+    StrictBool,
+    StringConstraints,
+    WithJsonSchema,
+)
+
+MAX_FIELDS_BYTES = 16 * 1024
+MAX_FIELDS_DEPTH = 32
+
+
+class Input(BaseModel):
+    """What a client sends. Unknown fields are refused, never ignored."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Output(BaseModel):
+    """What a client gets, read off a row."""
+
+    model_config = ConfigDict(from_attributes=True, frozen=True)
+
+
+def _printable(text: str) -> str:
+    if "\x00" in text:
+        raise ValueError("It must not contain the character NUL")
+    return text
+
+
+def _visible(text: str) -> str:
+    if not text.strip():
+        raise ValueError("It must not be blank")
+    return text
+
+
+def _whole(value: object) -> object:
+    if isinstance(value, bool | str):
+        raise ValueError("It must be a number")  # noqa: TRY004 - Pydantic reports a ValueError by path, and a TypeError not at all
+    return value
+
+
+def _iso_text(value: object) -> object:
+    if not isinstance(value, str | datetime):
+        raise ValueError("It must be an ISO 8601 date and time with a zone")  # noqa: TRY004 - as above
+    return value
+
+
+def _to_utc(value: datetime) -> datetime:
+    try:
+        return value.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("It is beyond the years 1 to 9999") from error
+
+
+def format_moment(value: datetime) -> str:
+    """Return ISO 8601 in UTC with microseconds and `Z`, e.g. `2026-01-31T08:30:00.000000Z`."""
+    return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _check_json(value: dict[str, Any]) -> dict[str, Any]:
+    _check_parts(value)
+    size = len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass"))
+    if size > MAX_FIELDS_BYTES:
+        raise ValueError(f"It must not be larger than {MAX_FIELDS_BYTES} bytes, and is {size}")
+    return value
+
+
+def _check_parts(value: dict[str, Any]) -> None:
+    """Walk the object without recursion: a hostile one may be deeper than the stack."""
+    todo: list[tuple[object, int]] = [(value, 1)]
+    while todo:
+        part, depth = todo.pop()
+        if depth > MAX_FIELDS_DEPTH:
+            raise ValueError(f"It must not be nested more than {MAX_FIELDS_DEPTH} deep")
+        if isinstance(part, dict):
+            todo += [(key, depth) for key in part]
+            todo += [(child, depth + 1) for child in part.values()]
+        elif isinstance(part, list):
+            todo += [(child, depth + 1) for child in part]
+        elif isinstance(part, str):
+            _check_text(part)
+        elif isinstance(part, float) and not math.isfinite(part):
+            raise ValueError("Numbers must be finite")
+
+
+def _check_text(text: str) -> None:
+    _printable(text)
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError("Text must be valid Unicode") from error
+
+
+Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1), AfterValidator(_printable)]
+"""A line of text without blanks around it."""
+
+Name = Annotated[Line, Field(max_length=100)]
+Title = Annotated[Line, Field(max_length=200)]
+Tag = Annotated[Line, Field(max_length=50)]
+Description = Annotated[str, Field(max_length=20_000), AfterValidator(_printable)]
+Body = Annotated[str, Field(min_length=1, max_length=10_000), AfterValidator(_printable), AfterValidator(_visible)]
+SearchText = Annotated[Line, Field(max_length=200)]
+
+Email = Annotated[EmailStr, AfterValidator(str.lower), Field(max_length=254)]
+"""An e-mail address in lower case (RFC 5321 bounds it to 254 characters)."""
+
+Flag = StrictBool
+Priority = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=4)]
+
+Moment = Annotated[
+    AwareDatetime,
+    BeforeValidator(_iso_text),
+    AfterValidator(_to_utc),
+    PlainSerializer(format_moment, return_type=str, when_used="json"),
+]
+"""A point in time: any zone comes in, UTC goes out."""
+
+JsonObject = Annotated[
+    dict[str, Any],
+    AfterValidator(_check_json),
+    WithJsonSchema({"type": "object", "additionalProperties": True}),
+]
+"""A JSON object of up to 16 KiB, nested up to 32 deep."""
+
+
+def unique(values: list[str]) -> list[str]:
+    """Return the values without repetitions, in their order."""
+    return list(dict.fromkeys(values))
+
+
+Tags = Annotated[list[Tag], Field(max_length=20), AfterValidator(unique)]

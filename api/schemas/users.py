@@ -1,0 +1,115 @@
+"""Accounts and sign-in."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import MISSING, AfterValidator, Field, SecretStr, ValidationInfo
+
+from api.schemas.pages import Listing
+from api.schemas.types import Email, Flag, Input, Moment, Name, Output
+from db.models import UserRole
+
+
+def _strong(password: SecretStr) -> SecretStr:
+    if not any(letter.isupper() for letter in password.get_secret_value()):
+        raise ValueError("It must contain an upper-case letter")
+    return password
+
+
+Password = Annotated[
+    SecretStr,
+    Field(min_length=8, max_length=128, description="At least 8 characters, one of them an upper-case letter."),
+    AfterValidator(_strong),
+]
+GivenPassword = Annotated[SecretStr, Field(max_length=128)]
+"""A password as typed at sign-in: whether it is right is all that counts."""
+
+
+def _equals_password(confirmation: Any, info: ValidationInfo) -> Any:
+    """Compare with `password`, unless that one is already known to be wrong."""
+    if "password" in info.data and info.data["password"] != confirmation:
+        raise ValueError("It must equal password")
+    return confirmation
+
+
+Confirmation = Annotated[GivenPassword, AfterValidator(_equals_password), Field(description="The same once more.")]
+OptionalConfirmation = Annotated[
+    GivenPassword | MISSING,
+    AfterValidator(_equals_password),
+    Field(description="The same once more.", validate_default=True),
+]
+
+
+class UserCreate(Input):
+    """A new account."""
+
+    name: Annotated[Name, Field(description="1 to 100 characters.", examples=["Ada"])]
+    email: Annotated[Email, Field(description="Stored in lower case.", examples=["ada@example.com"])]
+    password: Annotated[Password, Field(examples=["Analytical1"])]
+    password_confirm: Annotated[Confirmation, Field(examples=["Analytical1"])]
+    role: Annotated[UserRole, Field(description="Administrators alone may create administrators.")] = UserRole.MEMBER
+
+
+class MeUpdate(Input):
+    """Changes to one's own account; what is absent stays."""
+
+    name: Annotated[Name | MISSING, Field(description="1 to 100 characters.")] = MISSING
+    email: Annotated[Email | MISSING, Field(description="Needs `current_password`.")] = MISSING
+    password: Annotated[
+        Password | MISSING, Field(description="Needs `current_password`; ends all sign-ins, this one too.")
+    ] = MISSING
+    password_confirm: OptionalConfirmation = MISSING
+    current_password: Annotated[
+        GivenPassword | MISSING, Field(description="To change the e-mail address or the password.")
+    ] = MISSING
+
+
+class UserUpdate(Input):
+    """Changes to an account by an administrator; what is absent stays."""
+
+    name: Annotated[Name | MISSING, Field(description="1 to 100 characters.")] = MISSING
+    email: Annotated[Email | MISSING, Field(description="Stored in lower case.")] = MISSING
+    role: Annotated[UserRole | MISSING, Field(description="What the account may do to others.")] = MISSING
+    disabled: Annotated[Flag | MISSING, Field(description="A disabled account cannot sign in.")] = MISSING
+    password: Annotated[Password | MISSING, Field(description="Ends all sign-ins of the account.")] = MISSING
+    password_confirm: OptionalConfirmation = MISSING
+
+
+class AccountRead(Output):
+    """An account, as its owner and administrators see it."""
+
+    id: Annotated[UUID, Field(description="The user's id.")]
+    name: Annotated[str, Field(description="The name others see.")]
+    email: Annotated[str, Field(description="In lower case.")]
+    role: Annotated[UserRole, Field(description="What the account may do to others.")]
+    disabled: Annotated[bool, Field(description="Whether it is kept from signing in.")]
+    personal_workspace_id: Annotated[UUID, Field(description="The workspace that came with the account.")]
+    version: Annotated[int, Field(description="Rises with each change.")]
+    created_at: Annotated[Moment, Field(description="When it was made.")]
+    updated_at: Annotated[Moment, Field(description="When it last changed.")]
+
+
+class AccountList(Listing[AccountRead]):
+    """One page of accounts."""
+
+
+class UserRead(Output):
+    """A user, as colleagues see it."""
+
+    id: Annotated[UUID, Field(description="The user's id.")]
+    name: Annotated[str, Field(description="The user's name.")]
+
+
+class Login(Input):
+    """Who wants to sign in."""
+
+    email: Annotated[str, Field(max_length=254, examples=["ada@example.com"], description="In any case.")]
+    password: Annotated[GivenPassword, Field(examples=["Analytical1"], description="The password.")]
+
+
+class AccessToken(Output):
+    """A bearer token (RFC 6750) for the `Authorization` header."""
+
+    access_token: Annotated[str, Field(description="Send it as `Authorization: Bearer …`.")]
+    token_type: Annotated[str, Field(description="Always `bearer`.")] = "bearer"  # noqa: S105 - the kind, no secret
+    expires_in: Annotated[int, Field(description="Seconds until it expires.")]

@@ -1,0 +1,99 @@
+"""Workspaces and their members."""
+
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import MISSING, AfterValidator, Field, ValidationInfo
+
+from api.schemas.pages import Listing
+from api.schemas.types import Email, Input, Moment, Name, Output
+from db.models import Role
+
+
+class WorkspaceCreate(Input):
+    """A new workspace."""
+
+    id: Annotated[
+        UUID | None, Field(description="Choose it yourself, best a UUIDv7, and a repeated request creates no second.")
+    ] = None
+    name: Annotated[Name, Field(description="1 to 100 characters.", examples=["Garden"])]
+
+
+class WorkspaceUpdate(Input):
+    """Changes to a workspace; what is absent stays."""
+
+    name: Annotated[Name | MISSING, Field(description="1 to 100 characters.")] = MISSING
+
+
+class WorkspaceState(Output):
+    """A workspace, as the change log keeps it."""
+
+    id: Annotated[UUID, Field(description="The workspace's id.")]
+    name: Annotated[str, Field(description="Its name.")]
+    personal: Annotated[bool, Field(description="Whether it came with an account; such a one cannot be deleted.")]
+    version: Annotated[int, Field(description="Rises with each change of the workspace itself.")]
+    created_at: Annotated[Moment, Field(description="When it was made.")]
+    updated_at: Annotated[Moment, Field(description="When it last changed.")]
+
+
+class WorkspaceRead(WorkspaceState):
+    """A workspace."""
+
+    seq: Annotated[int, Field(description="Number of the last change in its log.")]
+
+
+class WorkspaceList(Listing[WorkspaceRead]):
+    """One page of workspaces."""
+
+
+def _one_of_two(email: str | None, info: ValidationInfo) -> str | None:
+    if "user_id" in info.data and (info.data["user_id"] is None) == (email is None):
+        raise ValueError("Give either user_id or email")
+    return email
+
+
+class MemberAdd(Input):
+    """A user to let in, named by id or by e-mail address."""
+
+    user_id: Annotated[UUID | None, Field(description="Either this")] = None
+    email: Annotated[
+        Email | None,
+        AfterValidator(_one_of_two),
+        Field(description="or this.", examples=["grace@example.com"], validate_default=True),
+    ] = None
+    role: Annotated[Role, Field(description="What the member may do.")] = Role.EDITOR
+
+
+class MemberUpdate(Input):
+    """A member's new role."""
+
+    role: Annotated[Role, Field(description="What the member may do.")]
+
+
+class MemberState(Output):
+    """A member, as the change log keeps it."""
+
+    workspace_id: Annotated[UUID, Field(description="Where.")]
+    user_id: Annotated[UUID, Field(description="Who.")]
+    role: Annotated[Role, Field(description="What the member may do.")]
+    version: Annotated[int, Field(description="Rises with each change.")]
+    created_at: Annotated[Moment, Field(description="When the member was let in.")]
+    updated_at: Annotated[Moment, Field(description="When the role last changed.")]
+
+
+class MemberUser(Output):
+    """The person behind a member."""
+
+    id: Annotated[UUID, Field(description="The user's id.")]
+    name: Annotated[str, Field(description="The user's name.")]
+    email: Annotated[str | None, Field(description="The user's e-mail address.")]
+
+
+class MemberRead(MemberState):
+    """A member, with the name and address that fellow members see."""
+
+    user: Annotated[MemberUser, Field(description="The person.")]
+
+
+class MemberList(Listing[MemberRead]):
+    """One page of members."""

@@ -1,0 +1,36 @@
+"""Reading the change log."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from api.core.actor import Actor
+from api.core.errors import AppError, ErrorCode
+from api.services import access
+from db.models import Change
+from db.repositories import changes
+from db.unit_of_work import ReadUnit
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Entries in order; `seq` is the number of the last entry of the whole log."""
+
+    data: Sequence[Change]
+    seq: int
+    has_more: bool
+
+
+async def list_changes(uow: ReadUnit, actor: Actor, workspace_id: UUID, *, after: int, limit: int) -> Stretch:
+    """Return the entries after a number, for viewers.
+
+    Raises:
+        AppError: BAD_REQUEST if `after` is beyond the log: the client knows another one.
+    """
+    workspace = await access.see(uow, actor, workspace_id)
+    if after > workspace.seq:
+        msg = f"The log ends at {workspace.seq}; there is no change {after}."
+        raise AppError(ErrorCode.BAD_REQUEST, msg, seq=workspace.seq)
+    found = await changes.after(uow.session, actor.scope(), workspace_id, after, limit)
+    last = found[-1].seq if found else after
+    return Stretch(found, workspace.seq, last < workspace.seq)

@@ -1,0 +1,101 @@
+"""Members of workspaces."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from api.core.actor import Actor
+from api.core.errors import AppError, conflict, not_found
+from api.core.pages import PageArguments
+from api.core.permissions import Permission
+from api.schemas.workspaces import MemberAdd, MemberUpdate
+from api.services import access, log
+from api.services.edits import apply, sent
+from db.models import Member, Role, User
+from db.paging import Page
+from db.repositories import members, users
+from db.unit_of_work import ReadUnit, UnitOfWork
+
+
+async def list_members(uow: ReadUnit, actor: Actor, workspace_id: UUID, *, page: PageArguments) -> Page[Member]:
+    """Return one page of a workspace's members, in the order in which they came."""
+    await access.see(uow, actor, workspace_id)
+    return await members.page(uow.session, actor.scope(), workspace_id, page.of(members.BY_CREATED))
+
+
+async def list_members_of_workspaces(
+    uow: ReadUnit, actor: Actor, workspaces: Sequence[UUID], *, page: PageArguments
+) -> Sequence[Page[Member]]:
+    """Return one page of members per workspace."""
+    return await members.pages_of_workspaces(uow.session, actor.scope(), workspaces, page.of(members.BY_CREATED))
+
+
+async def add_member(uow: UnitOfWork, actor: Actor, workspace_id: UUID, data: MemberAdd) -> Member:
+    """Let a user in, for admins of the workspace.
+
+    Raises:
+        AppError: NOT_FOUND without such an account; CONFLICT if it is a member already.
+    """
+    workspace, _ = await access.enter(uow, actor, workspace_id, Permission.MANAGE)
+    user = await _find_user(uow, data)
+    if user is None:
+        raise not_found("user")
+    if await members.find(uow.session, workspace.id, user.id) is not None:
+        raise conflict("The user is a member already.")
+    member = Member(workspace_id=workspace.id, user=user, role=data.role)
+    await uow.session.insert(member)
+    await log.record(uow, actor, workspace.id, [log.created(member)])
+    return member
+
+
+async def update_member(uow: UnitOfWork, actor: Actor, workspace_id: UUID, user_id: UUID, data: MemberUpdate) -> Member:
+    """Give a member another role, for admins of the workspace.
+
+    Raises:
+        AppError: CONFLICT if that would leave the workspace without an admin.
+    """
+    workspace, _ = await access.enter(uow, actor, workspace_id, Permission.MANAGE)
+    member = await members.find(uow.session, workspace.id, user_id)
+    if member is None:
+        raise _no_member()
+    if data.role is not Role.ADMIN:
+        await _check_dispensable(uow, member)
+    before = log.snapshot(member)
+    if apply(member, sent(data)):
+        await uow.session.flush()
+        await log.record(uow, actor, workspace.id, [log.updated(member, before)])
+    return member
+
+
+async def remove_member(uow: UnitOfWork, actor: Actor, workspace_id: UUID, user_id: UUID) -> None:
+    """Take a member out of a workspace: oneself, or as an admin anybody.
+
+    Raises:
+        AppError: CONFLICT if that would leave the workspace without an admin.
+    """
+    permission = Permission.READ if actor.user_id == user_id else Permission.MANAGE
+    workspace, _ = await access.enter(uow, actor, workspace_id, permission)
+    member = await members.find(uow.session, workspace.id, user_id)
+    if member is None:
+        raise _no_member()
+    await _check_dispensable(uow, member)
+    entry = log.deleted(member)
+    await uow.session.delete(member)
+    await log.record(uow, actor, workspace.id, [entry])
+
+
+async def _find_user(uow: UnitOfWork, data: MemberAdd) -> User | None:
+    if data.user_id is not None:
+        return await users.find(uow.session, data.user_id)
+    return await users.find_by_email(uow.session, data.email or "")
+
+
+async def _check_dispensable(uow: UnitOfWork, member: Member) -> None:
+    """Refuse to lose the admin without whom nobody could manage the workspace."""
+    if member.user.personal_workspace_id == member.workspace_id:
+        raise conflict("A user stays admin of the personal workspace.")
+    if member.role is Role.ADMIN and await members.count_admins(uow.session, member.workspace_id) == 1:
+        raise conflict("This is the last admin of the workspace; make another one first.")
+
+
+def _no_member() -> AppError:
+    return not_found("member")

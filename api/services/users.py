@@ -1,0 +1,198 @@
+"""Accounts."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from uuid import UUID
+
+from pydantic import SecretStr
+
+from api.core.actor import Actor, Anonymous, UserActor, require_user
+from api.core.errors import AppError, conflict, forbidden, invalid, not_found, unauthenticated
+from api.core.identity import Identity
+from api.core.pages import PageArguments
+from api.schemas.users import MeUpdate, UserCreate, UserUpdate
+from api.services import log, workspaces
+from api.services.edits import apply, sent
+from db.clock import utc_now
+from db.errors import ConstraintViolatedError
+from db.models import Member, Role, User, UserRole, Workspace
+from db.models.base import new_id
+from db.paging import Page
+from db.repositories import users
+from db.unit_of_work import ReadUnit, UnitOfWork
+
+EMAIL_TAKEN = "This e-mail address has an account already."
+LAST_ADMINISTRATOR = "This is the last administrator; make another one first."
+
+
+async def create_user(uow: UnitOfWork, actor: Actor, data: UserCreate, *, identity: Identity) -> User:
+    """Create an account with its personal workspace.
+
+    Raises:
+        AppError: FORBIDDEN if registration is closed or an administrator is wanted, unless an
+            administrator asks; CONFLICT if the e-mail address is taken.
+    """
+    if isinstance(actor, Anonymous) or (isinstance(actor, UserActor) and actor.role is not UserRole.ADMIN):
+        _check_newcomer(data, identity)
+    password_hash = await identity.passwords.hash(data.password.get_secret_value())
+    if await users.find_by_email(uow.session, data.email) is not None:
+        raise conflict(EMAIL_TAKEN)
+    workspace = Workspace(id=new_id(), name=data.name, personal=True)
+    user = User(
+        id=new_id(),
+        name=data.name,
+        email=data.email,
+        password_hash=password_hash,
+        role=data.role,
+        personal_workspace_id=workspace.id,
+    )
+    member = Member(workspace_id=workspace.id, user=user, role=Role.ADMIN)
+    with _email_conflicts():
+        await uow.session.insert(workspace, user, member)
+    author = UserActor(user.id, user.role, workspace.id) if isinstance(actor, Anonymous) else actor
+    await log.record(uow, author, workspace.id, [log.created(workspace), log.created(member)])
+    return user
+
+
+def _check_newcomer(data: UserCreate, identity: Identity) -> None:
+    if not identity.registration_open:
+        raise forbidden("Registration is closed; an administrator can create the account.")
+    if data.role is not UserRole.MEMBER:
+        raise forbidden("Only administrators may create administrators.")
+
+
+async def has_users(uow: ReadUnit, _actor: Actor) -> bool:
+    """Return whether there ever was an account."""
+    return await users.any_exists(uow.session)
+
+
+async def get_me(uow: ReadUnit, actor: Actor) -> User:
+    """Return the caller's own account."""
+    user = await users.find(uow.session, require_user(actor).id)
+    if user is None:
+        raise unauthenticated()
+    return user
+
+
+async def update_me(uow: UnitOfWork, actor: Actor, data: MeUpdate, *, identity: Identity) -> User:
+    """Change the caller's own account. A new password ends all access tokens, this one too.
+
+    Raises:
+        AppError: VALIDATION_ERROR for a missing or wrong `current_password`; CONFLICT for a taken e-mail address.
+    """
+    user_id = require_user(actor).id
+    values = sent(data)
+    current: SecretStr | None = values.pop("current_password", None)
+    if "email" in values or "password" in values:
+        await _prove(uow, user_id, current, identity)
+    password_hash = await _hash(values, identity)
+    user = await users.lock(uow.session, user_id)
+    if user is None:
+        raise unauthenticated()
+    await _change(uow, user, values, password_hash)
+    return user
+
+
+async def _prove(uow: UnitOfWork, user_id: UUID, current: SecretStr | None, identity: Identity) -> None:
+    if current is None:
+        raise invalid([("current_password", "It is needed to change the e-mail address or the password")])
+    user = await users.find(uow.session, user_id)
+    await uow.session.release()
+    if not await identity.passwords.verify(current.get_secret_value(), user.password_hash if user else None):
+        raise invalid([("current_password", "It is wrong")])
+
+
+async def list_users(uow: ReadUnit, actor: Actor, *, page: PageArguments) -> Page[User]:
+    """Return one page of all accounts, for administrators."""
+    actor.require_administrator()
+    return await users.page(uow.session, page.of(users.BY_CREATED))
+
+
+async def get_user(uow: ReadUnit, actor: Actor, user_id: UUID) -> User:
+    """Return an account, for its owner and administrators."""
+    if actor.user_id != user_id:
+        actor.require_administrator()
+    user = await users.find(uow.session, user_id)
+    if user is None:
+        raise _no_user()
+    return user
+
+
+async def get_users(uow: ReadUnit, _actor: Actor, ids: Sequence[UUID]) -> Sequence[User | None]:
+    """Return the users with these ids, in this order: the people named by rows that the actor may see."""
+    found = {user.id: user for user in await users.find_many(uow.session, list(set(ids)))}
+    return [found.get(user_id) for user_id in ids]
+
+
+async def update_user(uow: UnitOfWork, actor: Actor, user_id: UUID, data: UserUpdate, *, identity: Identity) -> User:
+    """Change an account, for administrators.
+
+    Raises:
+        AppError: FORBIDDEN, NOT_FOUND; CONFLICT for a taken e-mail address or the last administrator.
+    """
+    actor.require_administrator()
+    values = sent(data)
+    password_hash = await _hash(values, identity)
+    administrators = await users.lock_administrators(uow.session)
+    user = await users.lock(uow.session, user_id)
+    if user is None:
+        raise _no_user()
+    leaves = values.get("role", UserRole.ADMIN) is not UserRole.ADMIN or values.get("disabled", False)
+    if leaves and [administrator.id for administrator in administrators] == [user.id]:
+        raise conflict(LAST_ADMINISTRATOR)
+    await _change(uow, user, values, password_hash)
+    return user
+
+
+async def delete_user(uow: UnitOfWork, actor: Actor, user_id: UUID) -> None:
+    """Delete an account, for administrators.
+
+    Workspaces of which the user was the only member go with it; in others, what it wrote stays.
+
+    Raises:
+        AppError: FORBIDDEN, NOT_FOUND; CONFLICT for the last administrator, or if the user is the
+            last admin of a workspace with other members.
+    """
+    actor.require_administrator()
+    administrators = await users.lock_administrators(uow.session)
+    user = await users.lock(uow.session, user_id)
+    if user is None:
+        raise _no_user()
+    if [administrator.id for administrator in administrators] == [user.id]:
+        raise conflict(LAST_ADMINISTRATOR)
+    await workspaces.leave_all(uow, actor, user)
+    user.name = "Deleted user"
+    user.email = user.password_hash = user.personal_workspace_id = None
+    user.role = UserRole.MEMBER
+    user.deleted_at = utc_now()
+    await uow.session.flush()
+
+
+async def _hash(values: dict[str, object], identity: Identity) -> str | None:
+    """Take the new password, if any, out of the values and return its hash."""
+    values.pop("password_confirm", None)
+    password = values.pop("password", None)
+    return await identity.passwords.hash(password.get_secret_value()) if isinstance(password, SecretStr) else None
+
+
+async def _change(uow: UnitOfWork, user: User, values: dict[str, object], password_hash: str | None) -> None:
+    if password_hash is not None:
+        values = {**values, "password_hash": password_hash, "token_generation": user.token_generation + 1}
+    if apply(user, values):
+        with _email_conflicts():
+            await uow.session.flush()
+
+
+@contextmanager
+def _email_conflicts() -> Iterator[None]:
+    """Name the cause when somebody else took the address between the look and the write."""
+    try:
+        yield
+    except ConstraintViolatedError as error:
+        if "email" not in str(error):
+            raise
+        raise conflict(EMAIL_TAKEN) from error
+
+
+def _no_user() -> AppError:
+    return not_found("user")

@@ -1,0 +1,137 @@
+"""Workspaces."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from api.core.actor import Actor, require_user
+from api.core.errors import conflict
+from api.core.pages import PageArguments
+from api.core.permissions import Permission
+from api.schemas.workspaces import WorkspaceCreate, WorkspaceUpdate
+from api.services import access, log
+from api.services.edits import apply, check_version, sent
+from db.models import Member, Role, User, Workspace
+from db.models.base import new_id
+from db.paging import Page
+from db.repositories import members, workspaces
+from db.scope import EVERYTHING
+from db.unit_of_work import ReadUnit, UnitOfWork
+
+
+async def create_workspace(uow: UnitOfWork, actor: Actor, data: WorkspaceCreate) -> Workspace:
+    """Create a workspace; the caller becomes its first admin.
+
+    Raises:
+        AppError: CONFLICT if the id belongs to a workspace that the caller cannot see.
+    """
+    user = require_user(actor)
+    if data.id is not None:
+        present = await workspaces.find(uow.session, user.scope(), data.id)
+        if present is not None:
+            return present
+    workspace = Workspace(id=data.id or new_id(), name=data.name)
+    member = Member(workspace_id=workspace.id, user_id=user.id, role=Role.ADMIN)
+    await uow.session.insert(workspace, member)
+    await log.record(uow, actor, workspace.id, [log.created(workspace), log.created(member)])
+    return workspace
+
+
+async def get_workspace(uow: ReadUnit, actor: Actor, workspace_id: UUID) -> Workspace:
+    """Return a workspace of the caller."""
+    return await access.see(uow, actor, workspace_id)
+
+
+async def get_workspaces(uow: ReadUnit, actor: Actor, ids: Sequence[UUID]) -> Sequence[Workspace | None]:
+    """Return those of the workspaces that the caller may see, in the order of the ids."""
+    rows = await workspaces.find_many(uow.session, actor.scope(), list(set(ids)))
+    found = {workspace.id: workspace for workspace in rows}
+    return [found.get(workspace_id) for workspace_id in ids]
+
+
+async def list_workspaces(uow: ReadUnit, actor: Actor, *, page: PageArguments) -> Page[Workspace]:
+    """Return one page of the caller's workspaces, oldest first."""
+    return await workspaces.page(uow.session, actor.scope(), page.of(workspaces.BY_CREATED))
+
+
+async def list_workspaces_of_users(
+    uow: ReadUnit, actor: Actor, users: Sequence[UUID], *, page: PageArguments
+) -> Sequence[Page[Workspace]]:
+    """Return, per user, one page of the workspaces it shares with the caller."""
+    return await workspaces.pages_of_users(uow.session, actor.scope(), users, page.of(workspaces.BY_CREATED))
+
+
+async def get_roles(uow: ReadUnit, actor: Actor, ids: Sequence[UUID]) -> Sequence[Role | None]:
+    """Return the caller's role in each of the workspaces."""
+    roles = await members.roles(uow.session, require_user(actor).id, list(set(ids)))
+    return [roles.get(workspace_id) for workspace_id in ids]
+
+
+async def update_workspace(
+    uow: UnitOfWork, actor: Actor, workspace_id: UUID, data: WorkspaceUpdate, *, expected_version: int | None = None
+) -> Workspace:
+    """Change a workspace, for its admins."""
+    workspace, _ = await access.enter(uow, actor, workspace_id, Permission.MANAGE)
+    check_version(workspace, expected_version)
+    before = log.snapshot(workspace)
+    if apply(workspace, sent(data)):
+        await uow.session.flush()
+        await log.record(uow, actor, workspace.id, [log.updated(workspace, before)])
+    return workspace
+
+
+async def delete_workspace(uow: UnitOfWork, actor: Actor, workspace_id: UUID) -> None:
+    """Delete a workspace with all it holds, for its admins.
+
+    Raises:
+        AppError: CONFLICT for a personal workspace, which goes with its account.
+    """
+    workspace, _ = await access.enter(uow, actor, workspace_id, Permission.MANAGE)
+    if workspace.personal:
+        raise conflict("A personal workspace is deleted with its account only.")
+    await _erase(uow, actor, workspace)
+
+
+async def leave_all(uow: UnitOfWork, actor: Actor, user: User) -> None:
+    """Take a user out of every workspace; those where it was alone are deleted.
+
+    Raises:
+        AppError: CONFLICT, with the ids, if the user is the last admin of workspaces with other members.
+    """
+    stuck: list[str] = []
+    for workspace_id in await members.workspaces_of(uow.session, user.id):
+        workspace = await workspaces.lock(uow.session, EVERYTHING, workspace_id)
+        member = await members.find(uow.session, workspace_id, user.id)
+        if workspace is None or member is None:
+            continue
+        if await members.count_all(uow.session, workspace_id) == 1:
+            if workspace_id == user.personal_workspace_id:
+                user.personal_workspace_id = None
+            await _erase(uow, actor, workspace)
+        elif member.role is Role.ADMIN and await members.count_admins(uow.session, workspace_id) == 1:
+            stuck.append(str(workspace_id))
+        else:
+            await _leave(uow, actor, workspace, member)
+    if stuck:
+        raise conflict(
+            "The user is the last admin of workspaces with other members; make somebody else admin there first.",
+            workspace_ids=stuck,
+        )
+
+
+async def _leave(uow: UnitOfWork, actor: Actor, workspace: Workspace, member: Member) -> None:
+    entries = [log.deleted(member)]
+    await uow.session.delete(member)
+    if workspace.personal and member.user.personal_workspace_id == workspace.id:
+        before = log.snapshot(workspace)
+        apply(workspace, {"personal": False})
+        await uow.session.flush()
+        entries.append(log.updated(workspace, before))
+    await log.record(uow, actor, workspace.id, entries)
+
+
+async def _erase(uow: UnitOfWork, actor: Actor, workspace: Workspace) -> None:
+    """Empty the workspace down to a marker and the last entry of its log, which says that it is gone."""
+    entry = log.deleted(workspace)
+    await workspaces.empty(uow.session, workspace.id)
+    await workspaces.mark_deleted(uow.session, workspace)
+    await log.record(uow, actor, workspace.id, [entry])

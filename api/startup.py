@@ -1,0 +1,83 @@
+"""From settings to a database that is ready to serve; every obstacle is one sentence."""
+
+import secrets
+from dataclasses import dataclass
+
+from pydantic import SecretStr, ValidationError
+
+from api.config import Settings, SettingsError
+from api.core.actor import SYSTEM
+from api.schemas.users import UserCreate
+from api.services.users import create_user, has_users
+from db import migrate
+from db.engine import Database
+from db.errors import DatabaseUnavailableError
+from db.models import User, UserRole
+
+
+class StartupError(Exception):
+    """Why Twofold cannot start, in one sentence."""
+
+
+@dataclass(frozen=True)
+class FirstAdministrator:
+    """The account made at the first start; `password` is None if the settings gave it."""
+
+    email: str
+    password: str | None
+
+
+async def prepare_database(settings: Settings, database: Database) -> None:
+    """Migrate the embedded database; look at any other.
+
+    Raises:
+        StartupError: it cannot be reached, or lacks migrations.
+    """
+    try:
+        if settings.embedded:
+            if not await migrate.is_current(database):
+                await migrate.upgrade(database)
+        elif not await migrate.is_current(database):
+            raise StartupError("The database is not up to date: run `twofold migrate`.")
+    except DatabaseUnavailableError as error:
+        raise StartupError(unreachable(database, error)) from error
+
+
+def unreachable(database: Database, error: DatabaseUnavailableError) -> str:
+    """Return the sentence about a database that does not answer."""
+    where = database.url.render_as_string(hide_password=True)
+    if database.is_sqlite:
+        return (
+            f"The database file {database.url.database} cannot be used ({error}): check DATA_DIR and its permissions."
+        )
+    return f"The database at {where} does not answer ({error}): start it, or correct DATABASE_URL."
+
+
+async def ensure_administrator(settings: Settings, database: Database) -> FirstAdministrator | None:
+    """Create the first administrator in a database without users; None if there are some."""
+    async with database.read() as uow:
+        if await has_users(uow, SYSTEM):
+            return None
+    given = settings.admin_password
+    password = given.get_secret_value() if given else f"{secrets.token_urlsafe(12)}-T2"
+    await create_administrator(settings, database, settings.admin_email, SecretStr(password))
+    return FirstAdministrator(settings.admin_email, None if given else password)
+
+
+async def create_administrator(settings: Settings, database: Database, email: str, password: SecretStr) -> User:
+    """Create an administrator in the name of the system.
+
+    Raises:
+        SettingsError: the e-mail address or the password is not acceptable.
+        AppError: the e-mail address is taken.
+    """
+    try:
+        data = UserCreate(
+            name="Administrator", email=email, password=password, password_confirm=password, role=UserRole.ADMIN
+        )
+    except ValidationError as error:
+        first = error.errors()[0]
+        problem = first["msg"].removeprefix("Value error, ")
+        raise SettingsError(f"The administrator's {first['loc'][0]} is not acceptable: {problem}.") from None
+    async with database.write() as uow:
+        return await create_user(uow, SYSTEM, data, identity=settings.identity())

@@ -1,0 +1,1 @@
+"""The ground floor: engine, unit of work, models, repositories and migrations."""

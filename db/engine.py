@@ -1,0 +1,154 @@
+"""Engines for SQLite and PostgreSQL behind one `Database`."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import URL, Connection, event, make_url, text
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from db.errors import translate_errors
+from db.session import ReadSession, WriteGate, WriteSession
+from db.unit_of_work import ReadUnit, UnitOfWork
+
+_DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
+
+
+def normalise_url(address: str) -> URL:
+    """Return the URL with the driver we use, e.g. `postgresql+asyncpg` for `postgres`.
+
+    Raises:
+        ValueError: the address is not a URL of SQLite or PostgreSQL.
+    """
+    try:
+        url = make_url(address)
+    except Exception as error:
+        raise ValueError("it is not a URL") from error
+    backend = url.drivername.split("+")[0]
+    if backend not in _DRIVERS:
+        raise ValueError(f"{backend} is not supported, use sqlite:/// or postgresql://")
+    return url.set(drivername=_DRIVERS[backend])
+
+
+@dataclass(frozen=True)
+class DatabaseOptions:
+    """Sizes and patience. Times are in seconds."""
+
+    pool_size: int = 10
+    pool_timeout: float = 30.0
+    busy_timeout: float = 30.0
+    connect_timeout: float = 5.0
+    echo: bool = False
+
+
+class Database:
+    """Opens read and write units of work on one database."""
+
+    def __init__(self, address: str, options: DatabaseOptions | None = None) -> None:
+        self.url = normalise_url(address)
+        self.options = options or DatabaseOptions()
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        if self.is_sqlite:
+            self._writer = _sqlite_engine(self.url, self.options, "BEGIN IMMEDIATE")
+            self._reader = _sqlite_engine(self.url, self.options, "BEGIN")
+            self._gate: WriteGate | None = WriteGate(self.options.busy_timeout)
+        else:
+            self._writer = _postgresql_engine(self.url, self.options)
+            # Both share one pool; the options travel in the BEGIN statement itself.
+            self._reader = self._writer.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            self._gate = None
+
+    @property
+    def engines(self) -> tuple[AsyncEngine, ...]:
+        """The engines with a pool of their own."""
+        return (self._writer, self._reader) if self.is_sqlite else (self._writer,)
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[ReadUnit]:
+        """Open a read transaction; every statement in it sees the same moment."""
+        async with AsyncSession(self._reader, expire_on_commit=False, autoflush=False) as session:
+            yield ReadUnit(ReadSession(session))
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[UnitOfWork]:
+        """Open a write transaction; it commits when the block ends without an exception."""
+        async with AsyncSession(self._writer, expire_on_commit=False, autoflush=False) as session:
+            writer = WriteSession(session, self._gate)
+            try:
+                yield UnitOfWork(writer)
+                await writer.commit()
+            finally:
+                # Roll back first: the next writer must not meet our transaction still open.
+                await writer.release()
+
+    async def ping(self) -> None:
+        """Ask the database for a sign of life.
+
+        Raises:
+            DatabaseUnavailableError: there was none.
+        """
+        with translate_errors():
+            async with self._reader.connect() as connection:
+                await connection.execute(text("SELECT 1"))
+
+    async def dispose(self) -> None:
+        """Close all connections."""
+        for engine in self.engines:
+            await engine.dispose()
+
+
+def _sqlite_engine(url: URL, options: DatabaseOptions, begin: str) -> AsyncEngine:
+    if url.database:
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_async_engine(
+        url,
+        echo=options.echo,
+        hide_parameters=True,
+        pool_size=options.pool_size,
+        max_overflow=0,
+        pool_timeout=options.pool_timeout,
+        # Without an isolation level the driver begins nothing by itself, and BEGIN is ours to say.
+        connect_args={"timeout": options.busy_timeout, "isolation_level": None},
+    )
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def prepare(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode = WAL")
+        # NORMAL may forget the last commits when the power fails. Numbers that a subscriber has
+        # seen would then be given a second time, so every commit waits for the disk.
+        cursor.execute("PRAGMA synchronous = FULL")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        if begin == "BEGIN":
+            cursor.execute("PRAGMA query_only = ON")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def start(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+def _postgresql_engine(url: URL, options: DatabaseOptions) -> AsyncEngine:
+    timeout = f"{int(options.pool_timeout * 1000)}"
+    return create_async_engine(
+        url,
+        echo=options.echo,
+        hide_parameters=True,
+        pool_size=options.pool_size,
+        max_overflow=0,
+        pool_timeout=options.pool_timeout,
+        pool_pre_ping=True,
+        connect_args={
+            "timeout": options.connect_timeout,
+            "server_settings": {
+                "application_name": "twofold",
+                "lock_timeout": timeout,
+                "idle_in_transaction_session_timeout": timeout,
+            },
+        },
+    )

@@ -1,0 +1,49 @@
+"""What can go wrong below the services, in three words of our own.
+
+Drivers raise dozens of exceptions; services and doors only ever meet these.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import exc
+
+
+class DatabaseError(Exception):
+    """Something the database refused."""
+
+
+class DatabaseUnavailableError(DatabaseError):
+    """The database cannot be reached, is too busy, or its disk is full. Trying again later may work."""
+
+
+class ConstraintViolatedError(DatabaseError):
+    """A unique, foreign key or check constraint refused a row: somebody else was faster."""
+
+
+# SQLSTATE classes that say "not now" (PostgreSQL manual, appendix A): connection exceptions,
+# insufficient resources, operator intervention, system error; and lock time-outs, deadlocks
+# and serialization failures, which a client may simply try again.
+_TRANSIENT_STATES = ("08", "53", "57", "58", "55P03", "40P01", "40001")
+
+
+@contextmanager
+def translate_errors() -> Iterator[None]:
+    """Turn driver and pool exceptions raised in the block into the three of this module."""
+    try:
+        yield
+    except exc.IntegrityError as error:
+        raise ConstraintViolatedError(str(error.orig)) from error
+    except exc.DBAPIError as error:
+        if _is_transient(error):
+            raise DatabaseUnavailableError(str(error.orig)) from error
+        raise
+    except (exc.TimeoutError, OSError) as error:
+        raise DatabaseUnavailableError(str(error)) from error
+
+
+def _is_transient(error: exc.DBAPIError) -> bool:
+    state = getattr(error.orig, "sqlstate", None)
+    if state is not None:
+        return str(state).startswith(_TRANSIENT_STATES)
+    return error.connection_invalidated or isinstance(error, exc.OperationalError | exc.InterfaceError)

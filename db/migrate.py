@@ -1,0 +1,90 @@
+"""Bringing a database to the revision that the models describe."""
+
+import asyncio
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, inspect, text
+
+from db.engine import Database
+from db.errors import translate_errors
+
+_FOLDER = Path(__file__).with_name("migrations")
+# Any number will do, as long as it is the same for all who migrate (PostgreSQL manual, 13.3.5).
+_ADVISORY_LOCK = 7_303_014
+
+
+async def upgrade(database: Database, revision: str = "head") -> None:
+    """Apply the missing migrations. Several processes may try at once; one does it, the others wait."""
+    await _run(database, lambda config: _command().upgrade(config, revision))
+
+
+async def downgrade(database: Database, revision: str) -> None:
+    """Take migrations back, down to a revision, or `base` for none."""
+    await _run(database, lambda config: _command().downgrade(config, revision))
+
+
+async def is_current(database: Database) -> bool:
+    """Return whether no migration is missing."""
+    with translate_errors():
+        async with database.engines[0].connect() as connection:
+            return await connection.run_sync(_read_revision) == newest_revision()
+
+
+def newest_revision() -> str:
+    """Return the revision that the models describe.
+
+    Found by the files' names, which begin with their numbers: loading Alembic to ask it would cost
+    every start a tenth of a second.
+    """
+    return max(path.stem.split("_")[0] for path in (_FOLDER / "versions").glob("[0-9]*.py"))
+
+
+async def new_revision(database: Database, message: str) -> None:
+    """Write a migration from what the models have and the database lacks."""
+    number = f"{int(newest_revision() or 0) + 1:04d}" if any((_FOLDER / "versions").glob("[0-9]*.py")) else "0001"
+    await _run(database, lambda config: _command().revision(config, message, autogenerate=True, rev_id=number))
+
+
+def _read_revision(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+
+
+def _command() -> Any:
+    from alembic import command  # noqa: PLC0415 - slow to import, and rarely needed
+
+    return command
+
+
+async def _run(database: Database, action: Callable[[Any], None]) -> None:
+    def work(connection: Connection) -> None:
+        from alembic.config import Config  # noqa: PLC0415 - slow to import, and rarely needed
+
+        if connection.dialect.name == "postgresql":
+            connection.execute(text(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})"))
+        config = Config()
+        config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
+        config.attributes["connection"] = connection
+        action(config)
+
+    with translate_errors():
+        async with database.engines[0].begin() as connection:
+            await connection.run_sync(work)
+
+
+async def _write_revision(message: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        database = Database(f"sqlite:///{folder}/scratch.db")
+        if any((_FOLDER / "versions").glob("[0-9]*.py")):
+            await upgrade(database)
+        await new_revision(database, message)
+        await database.dispose()
+
+
+if __name__ == "__main__":
+    asyncio.run(_write_revision(sys.argv[1]))

@@ -1,0 +1,26 @@
+"""How Alembic reaches the database: over the connection it was handed."""
+
+from typing import Any, Literal
+
+from alembic import context
+
+from db.models import Base
+from db.models.base import UtcDateTime
+
+
+def render_item(kind: str, item: object, _context: Any) -> str | Literal[False]:
+    """Write our column type as what it is underneath: migrations must not depend on today's models."""
+    return "sa.DateTime(timezone=True)" if kind == "type" and isinstance(item, UtcDateTime) else False
+
+
+connection = context.config.attributes["connection"]
+context.configure(
+    connection=connection,
+    target_metadata=Base.metadata,
+    # SQLite cannot alter columns in place; Alembic then copies the table.
+    render_as_batch=connection.dialect.name == "sqlite",
+    compare_type=True,
+    render_item=render_item,
+)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,24 @@
+"""The tables."""
+
+from db.models.base import Base
+from db.models.changes import Change, ChangeKind, EntityKind
+from db.models.items import Item, ItemStatus
+from db.models.members import Member, Role
+from db.models.messages import Message
+from db.models.users import User, UserRole
+from db.models.workspaces import Workspace
+
+__all__ = [
+    "Base",
+    "Change",
+    "ChangeKind",
+    "EntityKind",
+    "Item",
+    "ItemStatus",
+    "Member",
+    "Message",
+    "Role",
+    "User",
+    "UserRole",
+    "Workspace",
+]

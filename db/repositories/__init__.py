@@ -1,0 +1,1 @@
+"""Queries, one module per table. Services are their only callers."""

@@ -1,0 +1,80 @@
+"""Queries on members."""
+
+from collections.abc import Mapping, Sequence
+from uuid import UUID
+
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import joinedload
+
+from db.models import Member, Role, User
+from db.paging import Nested, Page, PageRequest, Sort, fetch_page, fetch_pages
+from db.repositories.workspaces import readable
+from db.scope import Scope
+from db.session import ReadSession
+
+WITH_USER = joinedload(Member.user, innerjoin=True)
+BY_CREATED: Sort[Member] = Sort("created", Member.created_at, Member.user_id)
+
+
+def visible(scope: Scope) -> Select[Member]:
+    """Select the members of the workspaces that the scope may see."""
+    return select(Member).options(WITH_USER).where(readable(scope, Member.workspace_id.expression))
+
+
+async def find(session: ReadSession, workspace_id: UUID, user_id: UUID) -> Member | None:
+    """Return the member as it is now, even if it was read before in this transaction."""
+    return await session.one_or_none(
+        select(Member)
+        .options(WITH_USER)
+        .where(Member.workspace_id == workspace_id, Member.user_id == user_id)
+        .execution_options(populate_existing=True)
+    )
+
+
+async def roles(session: ReadSession, user_id: UUID, workspace_ids: Sequence[UUID]) -> Mapping[UUID, Role]:
+    """Return the role of one user in each of the workspaces it belongs to."""
+    statement = select(Member.workspace_id, Member.role).where(
+        Member.user_id == user_id, Member.workspace_id.in_(workspace_ids)
+    )
+    return {row.workspace_id: row.role for row in await session.rows(statement)}
+
+
+async def count_admins(session: ReadSession, workspace_id: UUID) -> int:
+    """Return how many admins the workspace has."""
+    return await session.one(
+        select(func.count()).select_from(Member).where(Member.workspace_id == workspace_id, Member.role == Role.ADMIN)
+    )
+
+
+async def count_all(session: ReadSession, workspace_id: UUID) -> int:
+    """Return how many members the workspace has."""
+    return await session.one(select(func.count()).select_from(Member).where(Member.workspace_id == workspace_id))
+
+
+async def workspaces_of(session: ReadSession, user_id: UUID) -> Sequence[UUID]:
+    """Return the ids of the workspaces a user belongs to, in the order in which they are locked."""
+    return await session.all(select(Member.workspace_id).where(Member.user_id == user_id).order_by(Member.workspace_id))
+
+
+async def first_admin(session: ReadSession, workspace_id: UUID) -> User | None:
+    """Return the longest-serving admin of a workspace."""
+    return await session.one_or_none(
+        select(User)
+        .join(Member, Member.user_id == User.id)
+        .where(Member.workspace_id == workspace_id, Member.role == Role.ADMIN)
+        .order_by(Member.created_at, Member.user_id)
+        .limit(1)
+    )
+
+
+async def page(session: ReadSession, scope: Scope, workspace_id: UUID, request: PageRequest[Member]) -> Page[Member]:
+    """Return one page of a workspace's members."""
+    return await fetch_page(session, visible(scope).where(Member.workspace_id == workspace_id), request)
+
+
+async def pages_of_workspaces(
+    session: ReadSession, scope: Scope, workspaces: Sequence[UUID], request: PageRequest[Member]
+) -> Sequence[Page[Member]]:
+    """Return one page of members per workspace."""
+    pages = await fetch_pages(session, Nested(visible(scope), Member.workspace_id, workspaces, (WITH_USER,)), request)
+    return [pages[workspace] for workspace in workspaces]

@@ -1,0 +1,60 @@
+"""Queries on users."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import Select, func, select
+
+from db.models import User, UserRole
+from db.paging import Page, PageRequest, Sort, fetch_page
+from db.session import ReadSession, WriteSession
+
+BY_CREATED: Sort[User] = Sort("created", User.created_at, User.id)
+
+
+def living() -> Select[User]:
+    """Select the users that were not deleted."""
+    return select(User).where(User.deleted_at.is_(None))
+
+
+async def find(session: ReadSession, user_id: UUID) -> User | None:
+    """Return a user that was not deleted."""
+    return await session.one_or_none(living().where(User.id == user_id))
+
+
+async def find_by_email(session: ReadSession, email: str) -> User | None:
+    """Return the user with this e-mail address, which must be in lower case."""
+    return await session.one_or_none(living().where(User.email == email))
+
+
+async def find_many(session: ReadSession, ids: Sequence[UUID]) -> Sequence[User]:
+    """Return the users, deleted ones included, in no order: history keeps its authors."""
+    return await session.all(select(User).where(User.id.in_(ids)))
+
+
+async def lock(session: WriteSession, user_id: UUID) -> User | None:
+    """Return a user that was not deleted, locked until the end of the transaction."""
+    return await session.one_or_none(
+        living().where(User.id == user_id).with_for_update(key_share=True).execution_options(populate_existing=True)
+    )
+
+
+async def lock_administrators(session: WriteSession) -> Sequence[User]:
+    """Return all administrators that can sign in, locked, so that two of them cannot leave at once."""
+    return await session.all(
+        living()
+        .where(User.role == UserRole.ADMIN, User.disabled.is_(False))
+        .order_by(User.id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    )
+
+
+async def any_exists(session: ReadSession) -> bool:
+    """Return whether there ever was a user."""
+    return await session.one(select(func.count()).select_from(select(User.id).limit(1).subquery())) > 0
+
+
+async def page(session: ReadSession, request: PageRequest[User]) -> Page[User]:
+    """Return one page of all users."""
+    return await fetch_page(session, living(), request)

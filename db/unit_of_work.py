@@ -1,0 +1,25 @@
+"""The transaction: one per REST request, per root field, per batch of a relation."""
+
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from db.session import ReadSession, WriteSession
+
+
+@dataclass
+class ReadUnit:
+    """One read transaction: a consistent view of the database."""
+
+    session: ReadSession
+
+
+@dataclass
+class UnitOfWork(ReadUnit):
+    """One write transaction. It is committed when its block ends well, else it never was.
+
+    `last_seqs` holds, per workspace, the last number this transaction gave to a change; those who
+    wait for changes are told after the commit and never before.
+    """
+
+    session: WriteSession
+    last_seqs: dict[UUID, int] = field(default_factory=dict)

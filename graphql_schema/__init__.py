@@ -1,0 +1,1 @@
+"""The GraphQL door: schema, context, router, errors and limits, one file per resource."""

@@ -1,0 +1,70 @@
+"""The change log."""
+
+from typing import TYPE_CHECKING, Annotated
+from uuid import UUID
+
+import strawberry
+
+from api.schemas import changes as schemas
+from api.schemas.pages import DEFAULT_LIMIT
+from api.services import changes, users
+from api.services.changes import Stretch
+from db.models import Change as ChangeRow
+from db.models import User as UserRow
+from graphql_schema.context import Info
+from graphql_schema.from_pydantic import from_output
+from graphql_schema.scalars import BigInt
+
+if TYPE_CHECKING:
+    from graphql_schema.users import User
+
+BEGINNING = BigInt(0)
+LazyUser = Annotated["User", strawberry.lazy("graphql_schema.users")]
+
+
+@from_output(schemas.ChangeRead, types={"seq": BigInt})
+class Change:
+    """One entry of a workspace's log."""
+
+    @strawberry.field(description="Who did it; null is the system.", graphql_type=LazyUser | None)
+    async def actor(self, root: strawberry.Parent[ChangeRow], info: Info) -> UserRow | None:
+        """Return the actors of all changes of this level."""
+        return await info.context.batched(users.get_users, root.actor_id) if root.actor_id else None
+
+
+@strawberry.type(description="A stretch of a workspace's log. Ask again with `after` set to the last `seq` you got.")
+class ChangeList:
+    """Resolvers hand out the service's `Stretch`."""
+
+    seq: BigInt = strawberry.field(description="Number of the last entry of the whole log.")
+    has_more: bool = strawberry.field(description="Whether entries follow.")
+
+    @strawberry.field(description="Entries in order.", graphql_type=list[Change])
+    def nodes(self, root: strawberry.Parent[Stretch]) -> list[ChangeRow]:
+        """Return the entries."""
+        return list(root.data)
+
+
+@strawberry.type
+class ChangeQuery:
+    """Reading the log."""
+
+    @strawberry.field(
+        description="The change log after the last number you have seen: in order, without gaps.",
+        graphql_type=ChangeList,
+    )
+    async def changes(
+        self,
+        info: Info,
+        workspace_id: Annotated[UUID, strawberry.argument(description="Whose log.")],
+        after: Annotated[
+            BigInt, strawberry.argument(description="The last number you have seen; 0 for all.")
+        ] = BEGINNING,
+        limit: Annotated[int, strawberry.argument(description="How many at most, 1 to 100.")] = DEFAULT_LIMIT,
+    ) -> Stretch:
+        """Return entries of the log."""
+        query = schemas.ChangeQuery(after=after, limit=limit)
+        async with info.context.read() as uow:
+            return await changes.list_changes(
+                uow, info.context.actor, workspace_id, after=query.after, limit=query.limit
+            )

@@ -1,0 +1,100 @@
+"""What an operation works with. No session lives here: each root field and each batch opens its own."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any, TypeVar
+from uuid import UUID
+
+from starlette.requests import HTTPConnection
+from strawberry.dataloader import DataLoader
+from strawberry.fastapi import BaseContext
+from strawberry.types import Info as StrawberryInfo
+
+from api.core.actor import ANONYMOUS, Actor
+from api.core.identity import Identity
+from api.dependencies import get_database, get_identity, identify
+from api.request_log import RequestRecord, record_of
+from db.unit_of_work import ReadUnit, UnitOfWork
+
+T = TypeVar("T")
+
+BatchFunction = Callable[..., Awaitable[Sequence[T]]]
+"""`(uow, actor, parents, **arguments) -> children`, one child (or page of children) per parent, in order."""
+
+
+class Context(BaseContext):
+    """The context of a request, or of all operations on one socket."""
+
+    def __init__(self, connection: HTTPConnection) -> None:
+        super().__init__()
+        self._connection = connection
+        self._loaders: dict[tuple[Any, str], DataLoader[UUID, Any]] = {}
+        self.actor: Actor = ANONYMOUS
+
+    @property
+    def identity(self) -> Identity:
+        """The installation's way with passwords and tokens."""
+        return get_identity(self._connection)
+
+    @property
+    def record(self) -> RequestRecord:
+        """The line that the log will hold about this request."""
+        return record_of(self._connection)
+
+    @property
+    def credentials(self) -> str | None:
+        """The `Authorization` header, or what a socket sent under that name in its connection parameters."""
+        params = self.connection_params
+        if isinstance(params, dict):
+            given = params.get("Authorization", params.get("authorization"))
+            if isinstance(given, str):
+                return given
+        return self._connection.headers.get("authorization")
+
+    async def identify(self) -> None:
+        """Find out who calls. Asked anew for each operation: a socket outlives rights."""
+        self.actor = await identify(self._connection, self.credentials)
+
+    def read(self) -> AbstractAsyncContextManager[ReadUnit]:
+        """Open a read transaction."""
+        return get_database(self._connection).read()
+
+    def write(self) -> AbstractAsyncContextManager[UnitOfWork]:
+        """Open a write transaction."""
+        return get_database(self._connection).write()
+
+    async def batched(self, batch: BatchFunction[T], parent: UUID, **arguments: Any) -> T:
+        """Return one parent's part of a batch.
+
+        All parents of one level of the query ask in the same turn of the event loop; they are
+        answered by a single call of the batch function in a read transaction of its own. Nothing
+        is remembered afterwards, so no answer is ever stale.
+        """
+        key = (batch, repr(sorted(arguments.items())))
+        loader = self._loaders.get(key)
+        if loader is None:
+            loader = DataLoader(self._load(batch, arguments), cache=False)
+            self._loaders[key] = loader
+        answer: T = await loader.load(parent)
+        return answer
+
+    def _load(
+        self, batch: BatchFunction[T], arguments: dict[str, Any]
+    ) -> Callable[[list[UUID]], Awaitable[Sequence[T]]]:
+        async def load(parents: list[UUID]) -> Sequence[T]:
+            distinct = list(dict.fromkeys(parents))
+            async with self.read() as uow:
+                children = await batch(uow, self.actor, distinct, **arguments)
+            found = dict(zip(distinct, children, strict=True))
+            return [found[parent] for parent in parents]
+
+        return load
+
+
+Info = StrawberryInfo[Context, None]
+"""What resolvers get."""
+
+
+async def get_context(connection: HTTPConnection) -> Context:
+    """Return a new context. It never raises: whoever calls is found out, and refused, later."""
+    return Context(connection)

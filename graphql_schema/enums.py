@@ -1,0 +1,14 @@
+"""Enumerations, shared with the REST door; here their values are written in capitals."""
+
+from enum import StrEnum
+
+import strawberry
+
+from api.schemas.items import ItemSort
+from api.schemas.messages import MessageSort
+from db.models import ChangeKind, EntityKind, ItemStatus, Role, UserRole
+
+ENUMS: tuple[type[StrEnum], ...] = (ItemSort, ItemStatus, MessageSort, Role, UserRole, ChangeKind, EntityKind)
+
+for _kind in ENUMS:
+    strawberry.enum(_kind, description=(_kind.__doc__ or "").strip())

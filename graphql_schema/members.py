@@ -1,0 +1,107 @@
+"""Members of workspaces."""
+
+from typing import TYPE_CHECKING, Annotated
+from uuid import UUID
+
+import strawberry
+
+from api.schemas import workspaces as schemas
+from api.services import members, workspaces
+from db.models import Member as MemberRow
+from db.models import User as UserRow
+from db.models import Workspace as WorkspaceRow
+from db.paging import Page
+from graphql_schema.connections import After, Before, Connection, First, Last, page_arguments
+from graphql_schema.context import Info
+from graphql_schema.from_pydantic import ModelInput, from_input, from_output
+from graphql_schema.types import Deleted
+
+if TYPE_CHECKING:
+    from graphql_schema.users import User
+    from graphql_schema.workspaces import Workspace
+
+LazyUser = Annotated["User", strawberry.lazy("graphql_schema.users")]
+LazyWorkspace = Annotated["Workspace", strawberry.lazy("graphql_schema.workspaces")]
+
+InWorkspace = Annotated[UUID, strawberry.argument(description="The workspace.")]
+OfUser = Annotated[UUID, strawberry.argument(description="The member's user id.")]
+
+
+@from_output(schemas.MemberState)
+class Member:
+    """A user in a workspace."""
+
+    @strawberry.field(description="The person.", graphql_type=LazyUser)
+    def user(self, root: strawberry.Parent[MemberRow]) -> UserRow:
+        """Return the user, which was read with the member."""
+        return root.user
+
+    @strawberry.field(description="The person's e-mail address, which fellow members see.")
+    def email(self, root: strawberry.Parent[MemberRow]) -> str | None:
+        """Return the address, which was read with the member."""
+        return root.user.email
+
+    @strawberry.field(description="Where.", graphql_type=LazyWorkspace)
+    async def workspace(self, root: strawberry.Parent[MemberRow], info: Info) -> WorkspaceRow | None:
+        """Return the workspaces of all members of this level."""
+        return await info.context.batched(workspaces.get_workspaces, root.workspace_id)
+
+
+@from_input(schemas.MemberAdd)
+class MemberAdd(ModelInput[schemas.MemberAdd]):
+    """A user to let in, named by id or by e-mail address."""
+
+
+@from_input(schemas.MemberUpdate)
+class MemberUpdate(ModelInput[schemas.MemberUpdate]):
+    """A member's new role."""
+
+
+@strawberry.type
+class MemberQuery:
+    """Reading members."""
+
+    @strawberry.field(
+        description="Members of a workspace in the order in which they came.", graphql_type=Connection[Member]
+    )
+    async def members(
+        self,
+        info: Info,
+        workspace_id: InWorkspace,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Page[MemberRow]:
+        """Return one page of members."""
+        page = page_arguments(info, first, after, last, before)
+        async with info.context.read() as uow:
+            return await members.list_members(uow, info.context.actor, workspace_id, page=page)
+
+
+@strawberry.type
+class MemberMutation:
+    """Changing members."""
+
+    @strawberry.mutation(description="Let a user in, for admins of the workspace.", graphql_type=Member)
+    async def add_member(self, info: Info, workspace_id: InWorkspace, input: MemberAdd) -> MemberRow:
+        """Let a user in."""
+        data = input.to_model()
+        async with info.context.write() as uow:
+            return await members.add_member(uow, info.context.actor, workspace_id, data)
+
+    @strawberry.mutation(description="Give a member another role, for admins of the workspace.", graphql_type=Member)
+    async def update_member(
+        self, info: Info, workspace_id: InWorkspace, user_id: OfUser, input: MemberUpdate
+    ) -> MemberRow:
+        """Give a member another role."""
+        data = input.to_model()
+        async with info.context.write() as uow:
+            return await members.update_member(uow, info.context.actor, workspace_id, user_id, data)
+
+    @strawberry.mutation(description="Take a member out: yourself, or as an admin anybody.")
+    async def remove_member(self, info: Info, workspace_id: InWorkspace, user_id: OfUser) -> Deleted:
+        """Take a member out."""
+        async with info.context.write() as uow:
+            await members.remove_member(uow, info.context.actor, workspace_id, user_id)
+        return Deleted(id=user_id)

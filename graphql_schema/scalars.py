@@ -1,0 +1,47 @@
+"""Scalars: times and large numbers."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import NewType
+
+import strawberry
+from pydantic import TypeAdapter, ValidationError
+from strawberry.types.scalar import ScalarDefinition
+
+from api.schemas.types import Moment, format_moment
+
+BigInt = NewType("BigInt", int)
+
+_moment: TypeAdapter[datetime] = TypeAdapter(Moment)
+_EXACT = 2**53 - 1
+
+
+def _parse_moment(value: object) -> datetime:
+    try:
+        return _moment.validate_python(value)
+    except ValidationError as error:
+        raise ValueError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
+
+
+def _parse_big(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or abs(value) > _EXACT:
+        raise ValueError(f"It must be a whole number between -{_EXACT} and {_EXACT}")
+    return value
+
+
+SCALARS: Mapping[object, ScalarDefinition] = {
+    datetime: strawberry.scalar(
+        name="DateTime",
+        description="A point in time by ISO 8601: any zone comes in, UTC with microseconds and `Z` goes out.",
+        specified_by_url="https://www.rfc-editor.org/rfc/rfc3339",
+        serialize=format_moment,
+        parse_value=_parse_moment,
+    ),
+    BigInt: strawberry.scalar(
+        name="BigInt",
+        description="A whole number that may exceed 32 bits, up to 2^53 - 1: exact in every JSON client.",
+        serialize=int,
+        parse_value=_parse_big,
+    ),
+}
+"""Python types and their scalars."""

@@ -1,0 +1,106 @@
+"""The schema: its types in an explicit list, its extensions, and the rendering of errors."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import strawberry
+from graphql import GraphQLError, OperationDefinitionNode
+from strawberry.extensions import DisableIntrospection, SchemaExtension
+from strawberry.schema.config import StrawberryConfig
+from strawberry.types import ExecutionResult
+
+from api.config import Settings
+from graphql_schema.changes import ChangeQuery
+from graphql_schema.context import Context
+from graphql_schema.errors import render_errors
+from graphql_schema.items import ItemMutation, ItemQuery
+from graphql_schema.limits import Limits, limit_queries
+from graphql_schema.members import MemberMutation, MemberQuery
+from graphql_schema.messages import MessageMutation, MessageQuery
+from graphql_schema.scalars import SCALARS
+from graphql_schema.users import UserMutation, UserQuery
+from graphql_schema.variables import VariableCheck
+from graphql_schema.workspaces import WorkspaceMutation, WorkspaceQuery
+
+
+@strawberry.type(description="Reading. Every field here is an operation of the REST door too.")
+class Query(UserQuery, WorkspaceQuery, MemberQuery, ItemQuery, MessageQuery, ChangeQuery):
+    """All queries."""
+
+
+@strawberry.type(description="Writing. Each field is one transaction; they run one after the other.")
+class Mutation(UserMutation, WorkspaceMutation, MemberMutation, ItemMutation, MessageMutation):
+    """All mutations."""
+
+
+class Identification(SchemaExtension):
+    """Finds out who calls before an operation runs, and notes the operation for the log."""
+
+    async def on_operation(self) -> AsyncIterator[None]:
+        """Identify the caller anew: on a socket, rights may have changed since the last operation."""
+        context: Context = self.execution_context.context
+        await context.identify()
+        yield
+
+    def on_execute(self) -> Any:
+        """Note the names of the root fields."""
+        context = self.execution_context
+        document = context.graphql_document
+        record = context.context.record
+        record.operation = _operation_name(document, context.operation_name)
+        yield
+
+
+class Schema(strawberry.Schema):
+    """A schema whose results carry errors of the catalogue only, over every transport."""
+
+    def process_errors(self, errors: list[GraphQLError], execution_context: Any = None) -> None:
+        """Log nothing here: errors are logged, once, where they are rendered."""
+
+    async def execute(self, *args: Any, **kwargs: Any) -> ExecutionResult:
+        """Execute a query or mutation."""
+        result: ExecutionResult = _rendered(await super().execute(*args, **kwargs), kwargs["context_value"])
+        return result
+
+    async def stream(self, *args: Any, **kwargs: Any) -> Any:
+        """Execute any operation for a transport that streams."""
+        source = await super().stream(*args, **kwargs)
+
+        async def results() -> AsyncIterator[Any]:
+            async for result in source:
+                yield _rendered(result, kwargs["context_value"])
+
+        return results()
+
+
+def create_schema(settings: Settings) -> Schema:
+    """Return the schema with the limits of the settings."""
+    limits = Limits(
+        depth=settings.graphql_max_depth,
+        aliases=settings.graphql_max_aliases,
+        tokens=settings.graphql_max_tokens,
+        cost=settings.graphql_max_cost,
+    )
+    extensions: list[Any] = [Identification, VariableCheck, limit_queries(limits)]
+    if not settings.graphql_introspection:
+        extensions.append(DisableIntrospection)
+    return Schema(
+        query=Query,
+        mutation=Mutation,
+        extensions=extensions,
+        config=StrawberryConfig(scalar_map=SCALARS),
+    )
+
+
+def _rendered(result: Any, context: Context) -> Any:
+    if result.errors:
+        result.errors = render_errors(result.errors, context.record)
+    return result
+
+
+def _operation_name(document: Any, name: str | None) -> str:
+    for node in document.definitions if document else ():
+        if isinstance(node, OperationDefinitionNode) and name in (None, node.name.value if node.name else None):
+            fields = [getattr(field, "name", None) for field in node.selection_set.selections]
+            return ",".join(field.value for field in fields if field is not None)[:200]
+    return "unknown"

@@ -1,0 +1,178 @@
+"""Accounts, users and signing in."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import strawberry
+
+from api.schemas import users as schemas
+from api.schemas.items import ItemFilter as ItemFilterModel
+from api.schemas.items import ItemSort
+from api.services import auth, items, users, workspaces
+from db.models import Item as ItemRow
+from db.models import User as UserRow
+from db.models import Workspace as WorkspaceRow
+from db.paging import Page
+from graphql_schema.connections import After, Before, Connection, First, Last, page_arguments
+from graphql_schema.context import Info
+from graphql_schema.from_pydantic import ModelInput, from_input, from_output, model_or
+from graphql_schema.types import Deleted, Id
+
+if TYPE_CHECKING:
+    from graphql_schema.items import Item, ItemFilter
+    from graphql_schema.workspaces import Workspace
+
+LazyItem = Annotated["Item", strawberry.lazy("graphql_schema.items")]
+LazyItemFilter = Annotated["ItemFilter", strawberry.lazy("graphql_schema.items")]
+LazyWorkspace = Annotated["Workspace", strawberry.lazy("graphql_schema.workspaces")]
+
+
+@strawberry.type
+class OwnsItems:
+    """The items of a user, for both faces of a user."""
+
+    @strawberry.field(description="The items it made, as far as you may see them.", graphql_type=Connection[LazyItem])
+    async def items(
+        self,
+        root: strawberry.Parent[UserRow],
+        info: Info,
+        filter: LazyItemFilter | None = None,
+        sort: ItemSort = ItemSort.CREATED_DESC,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Page[ItemRow]:
+        """Return a page of the items of each user of this level."""
+        page = page_arguments(info, first, after, last, before)
+        where = model_or(filter, ItemFilterModel)
+        return await info.context.batched(items.list_items_of_owners, root.id, where=where, sort=sort, page=page)
+
+
+@from_output(schemas.UserRead)
+class User(OwnsItems):
+    """A user, as colleagues see it."""
+
+
+@from_output(schemas.AccountRead)
+class Account(OwnsItems):
+    """An account, as its owner and administrators see it."""
+
+    @strawberry.field(
+        description="The workspaces it belongs to, as far as you may see them.",
+        graphql_type=Connection[LazyWorkspace],
+    )
+    async def workspaces(
+        self,
+        root: strawberry.Parent[UserRow],
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Page[WorkspaceRow]:
+        """Return a page of the workspaces of each account of this level."""
+        page = page_arguments(info, first, after, last, before)
+        return await info.context.batched(workspaces.list_workspaces_of_users, root.id, page=page)
+
+
+@from_output(schemas.AccessToken)
+class AccessToken:
+    """A bearer token for the `Authorization` header."""
+
+
+@from_input(schemas.UserCreate)
+class UserCreate(ModelInput[schemas.UserCreate]):
+    """A new account."""
+
+
+@from_input(schemas.MeUpdate)
+class MeUpdate(ModelInput[schemas.MeUpdate]):
+    """Changes to your own account; what is absent stays."""
+
+
+@from_input(schemas.UserUpdate)
+class UserUpdate(ModelInput[schemas.UserUpdate]):
+    """Changes to an account by an administrator; what is absent stays."""
+
+
+@from_input(schemas.Login)
+class Login(ModelInput[schemas.Login]):
+    """Who wants to sign in."""
+
+
+@strawberry.type
+class UserQuery:
+    """Reading accounts."""
+
+    @strawberry.field(description="Your own account.", graphql_type=Account)
+    async def me(self, info: Info) -> UserRow:
+        """Return the caller's account."""
+        async with info.context.read() as uow:
+            return await users.get_me(uow, info.context.actor)
+
+    @strawberry.field(description="An account, for its owner and administrators.", graphql_type=Account)
+    async def user(self, info: Info, id: Id) -> UserRow:
+        """Return an account."""
+        async with info.context.read() as uow:
+            return await users.get_user(uow, info.context.actor, id)
+
+    @strawberry.field(description="All accounts, for administrators, oldest first.", graphql_type=Connection[Account])
+    async def users(
+        self, info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
+    ) -> Page[UserRow]:
+        """Return one page of accounts."""
+        page = page_arguments(info, first, after, last, before)
+        async with info.context.read() as uow:
+            return await users.list_users(uow, info.context.actor, page=page)
+
+
+@strawberry.type
+class UserMutation:
+    """Changing accounts, and signing in."""
+
+    @strawberry.mutation(description="Exchange an e-mail address and its password for an access token.")
+    async def login(self, info: Info, input: Login) -> AccessToken:
+        """Sign in."""
+        data = input.to_model()
+        async with info.context.read() as uow:
+            token = await auth.login(uow, info.context.actor, data, identity=info.context.identity)
+        return AccessToken(**token.model_dump())
+
+    @strawberry.mutation(
+        description="Sign up: create an account with its personal workspace. "
+        "With `REGISTRATION=closed`, for administrators.",
+        graphql_type=Account,
+    )
+    async def create_user(self, info: Info, input: UserCreate) -> UserRow:
+        """Sign up."""
+        data = input.to_model()
+        async with info.context.write() as uow:
+            return await users.create_user(uow, info.context.actor, data, identity=info.context.identity)
+
+    @strawberry.mutation(
+        description="Change your own account. A new password ends all access tokens: sign in again.",
+        graphql_type=Account,
+    )
+    async def update_me(self, info: Info, input: MeUpdate) -> UserRow:
+        """Change the caller's account."""
+        data = input.to_model()
+        async with info.context.write() as uow:
+            return await users.update_me(uow, info.context.actor, data, identity=info.context.identity)
+
+    @strawberry.mutation(
+        description="Change an account, for administrators. The last administrator stays one.", graphql_type=Account
+    )
+    async def update_user(self, info: Info, id: Id, input: UserUpdate) -> UserRow:
+        """Change an account."""
+        data = input.to_model()
+        async with info.context.write() as uow:
+            return await users.update_user(uow, info.context.actor, id, data, identity=info.context.identity)
+
+    @strawberry.mutation(
+        description="Delete an account, for administrators. Workspaces that it had to itself go with it."
+    )
+    async def delete_user(self, info: Info, id: Id) -> Deleted:
+        """Delete an account."""
+        async with info.context.write() as uow:
+            await users.delete_user(uow, info.context.actor, id)
+        return Deleted(id=id)

@@ -1,0 +1,135 @@
+"""Variables that do not fit their types are `VALIDATION_ERROR`s, with the paths that REST would name."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from graphql import (
+    ArgumentNode,
+    GraphQLError,
+    GraphQLInputObjectType,
+    GraphQLInputType,
+    GraphQLList,
+    GraphQLNonNull,
+    GraphQLSchema,
+    Node,
+    ObjectValueNode,
+    OperationDefinitionNode,
+    VariableNode,
+    Visitor,
+    get_operation_ast,
+    is_required_input_field,
+    type_from_ast,
+    visit,
+)
+from graphql.language import DocumentNode, ListValueNode
+from strawberry.extensions import SchemaExtension
+
+from api.core.errors import AppError, ErrorCode, invalid
+
+Path = tuple[str, ...]
+Problem = tuple[str, str]
+
+WRAPPERS = ("input", "filter")
+"""Arguments whose fields REST has at the top of its body or query string."""
+
+
+class VariableCheck(SchemaExtension):
+    """Looks at the variables once the document proved valid."""
+
+    def on_validate(self) -> Iterator[None]:
+        """Refuse variables that do not fit."""
+        yield
+        context = self.execution_context
+        document = context.graphql_document
+        if context.pre_execution_errors or document is None:
+            return
+        operation = get_operation_ast(document, context.operation_name)
+        if operation is not None:
+            problems = list(_problems(context.schema._schema, document, operation, context.variables or {}))  # noqa: SLF001 - no public name
+            if problems:
+                raise invalid(problems)
+
+
+def _problems(
+    schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode, variables: Any
+) -> Iterator[Problem]:
+    if not isinstance(variables, dict):
+        raise AppError(ErrorCode.BAD_REQUEST, "Variables must be a JSON object.")
+    places = _places(document)
+    for definition in operation.variable_definitions or ():
+        name = definition.variable.name.value
+        type_: Any = type_from_ast(schema, definition.type)
+        if name in variables:
+            yield from _check(variables[name], type_, places.get(name, (name,)))
+        elif isinstance(type_, GraphQLNonNull) and definition.default_value is None:
+            yield _problem(places.get(name, (name,)), "Field required")
+
+
+def _check(value: object, type_: GraphQLInputType, path: Path) -> Iterator[Problem]:
+    if isinstance(type_, GraphQLNonNull):
+        if value is None:
+            yield _problem(path, "It must not be null")
+            return
+        type_ = type_.of_type
+    if value is None:
+        return
+    if isinstance(type_, GraphQLList):
+        if isinstance(value, list):
+            for index, element in enumerate(value):
+                yield from _check(element, type_.of_type, (*path, str(index)))
+        else:
+            yield from _check(value, type_.of_type, path)
+    elif isinstance(type_, GraphQLInputObjectType):
+        yield from _check_object(value, type_, path)
+    else:
+        try:
+            leaf: Any = type_
+            leaf.coerce_input_value(value)
+        except (GraphQLError, ValueError, TypeError, AttributeError, OverflowError) as error:
+            yield _problem(path, getattr(error, "message", None) or str(error))
+
+
+def _check_object(value: object, type_: GraphQLInputObjectType, path: Path) -> Iterator[Problem]:
+    if not isinstance(value, dict):
+        yield _problem(path, "It must be an object")
+        return
+    for name, field in type_.fields.items():
+        if name in value:
+            yield from _check(value[name], field.type, (*path, _snake(name)))
+        elif is_required_input_field(field):
+            yield _problem((*path, _snake(name)), "Field required")
+    for name in value:
+        if name not in type_.fields:
+            yield _problem((*path, _snake(str(name))), "Extra inputs are not permitted")
+
+
+def _places(document: DocumentNode) -> dict[str, Path]:
+    """Return where each variable is used first: the path of the argument or input field it fills."""
+    places: dict[str, Path] = {}
+
+    def note(node: Node, path: Path) -> None:
+        if isinstance(node, VariableNode):
+            places.setdefault(node.name.value, path)
+        elif isinstance(node, ObjectValueNode):
+            for field in node.fields:
+                note(field.value, (*path, _snake(field.name.value)))
+        elif isinstance(node, ListValueNode):
+            for index, element in enumerate(node.values):
+                note(element, (*path, str(index)))
+
+    class Arguments(Visitor):
+        def enter_argument(self, node: ArgumentNode, *_: Any) -> None:
+            name = node.name.value
+            note(node.value, () if name in WRAPPERS else (_snake(name),))
+
+    visit(document, Arguments())
+    return places
+
+
+def _problem(path: Path, message: str) -> Problem:
+    return ".".join(path), message
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()

@@ -1,0 +1,91 @@
+"""The databases that the tests run on: SQLite always, PostgreSQL where it answers."""
+
+import asyncio
+import os
+import shutil
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+import asyncpg
+import pytest
+from sqlalchemy import make_url
+
+from db import migrate
+from db.engine import Database, DatabaseOptions
+from db.models import Base
+
+POSTGRESQL = os.environ.get("TEST_POSTGRESQL_URL", "postgresql://postgres@127.0.0.1:5432/postgres")
+"""Where the tests may create databases of their own."""
+
+KINDS = ("sqlite", "postgresql")
+
+
+def require_postgresql() -> None:
+    """Skip the test where PostgreSQL does not answer, unless that is a fault of the CI machine."""
+    if not _answers():
+        reason = f"PostgreSQL does not answer at {make_url(POSTGRESQL).host}; set TEST_POSTGRESQL_URL"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+
+
+@cache
+def _answers() -> bool:
+    url = make_url(POSTGRESQL)
+    try:
+        socket.create_connection((url.host or "127.0.0.1", url.port or 5432), timeout=2).close()
+    except OSError:
+        return False
+    return True
+
+
+def sqlite_address(folder: Path, template: Path) -> str:
+    """Return the address of a new, migrated SQLite database in the folder."""
+    path = folder / "twofold.db"
+    if not template.exists():
+        asyncio.run(_migrate(f"sqlite:///{template}"))
+    shutil.copy(template, path)
+    return f"sqlite:///{path}"
+
+
+@contextmanager
+def postgresql_address(worker: str) -> Iterator[str]:
+    """Give the address of a migrated PostgreSQL database that lives as long as the block."""
+    name = f"twofold_test_{worker}"
+    asyncio.run(_run_sql(f'CREATE DATABASE "{name}"'))
+    try:
+        address = make_url(POSTGRESQL).set(database=name).render_as_string(hide_password=False)
+        asyncio.run(_migrate(address))
+        yield address
+    finally:
+        asyncio.run(_run_sql(f'DROP DATABASE "{name}" WITH (FORCE)'))
+
+
+async def empty(address: str) -> None:
+    """Delete all rows."""
+    connection = await asyncpg.connect(make_url(address).set(drivername="postgresql").render_as_string(False))
+    try:
+        tables = ", ".join(table.name for table in Base.metadata.sorted_tables)
+        await connection.execute(f"TRUNCATE {tables}")
+    finally:
+        await connection.close()
+
+
+async def _run_sql(statement: str) -> None:
+    connection = await asyncpg.connect(POSTGRESQL)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+async def _migrate(address: str) -> None:
+    database = Database(address, DatabaseOptions(pool_size=1))
+    await migrate.upgrade(database)
+    await database.dispose()
+    if database.is_sqlite:
+        # Without its write-ahead log the one file is the whole database, and can be copied.
+        assert not Path(f"{database.url.database}-wal").exists()
