@@ -4,10 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint format types imports snapshots lock clean
+.PHONY: help run test check lint format types imports snapshots snapshots-update migration lock clean
 
 help: ## Show this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
 
 run: $(VENV)/installed ## Start the server, with everything it needs
 	@$(BIN)/twofold serve
@@ -34,6 +34,13 @@ imports: $(VENV)/installed-dev ## Check who imports whom
 snapshots: $(VENV)/installed-dev ## Check that openapi.json and schema.graphql are up to date
 	@$(BIN)/twofold openapi --check openapi.json
 	@$(BIN)/twofold schema --check graphql_schema/schema.graphql
+
+snapshots-update: $(VENV)/installed-dev ## Write openapi.json and schema.graphql anew
+	@$(BIN)/twofold openapi > openapi.json
+	@$(BIN)/twofold schema > graphql_schema/schema.graphql
+
+migration: $(VENV)/installed-dev ## Write a migration: make migration NAME="what it does"
+	@$(BIN)/python -m db.migrate "$(NAME)"
 
 lock: $(VENV)/installed-dev ## Renew the locked dependencies
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \

@@ -14,6 +14,8 @@ from api.core.passwords import Passwords
 from api.core.tokens import Tokens
 from db.engine import DatabaseOptions, normalise_url
 
+MIN_SECRET_BYTES = 32
+
 
 class SettingsError(Exception):
     """A setting is bad or missing; the message is one sentence that names it."""
@@ -35,13 +37,22 @@ def _address(value: str) -> str:
     return value.rstrip("/")
 
 
+def _check_secret(value: SecretStr | None) -> SecretStr | None:
+    # RFC 7518, section 3.2: a key for HS256 has at least the 256 bits of the hash.
+    if value is not None and len(value.get_secret_value().encode()) < MIN_SECRET_BYTES:
+        raise ValueError(f"it must have at least {MIN_SECRET_BYTES} characters")
+    return value
+
+
 Count = Annotated[int, Field(ge=1)]
 
 
 class Settings(BaseSettings):
     """All settings, with their defaults."""
 
-    model_config = SettingsConfigDict(env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True, env_ignore_empty=True
+    )
 
     app_name: Annotated[str, Field(min_length=1, description="The name on pages and in documents.")] = "Twofold"
     debug: Annotated[bool, Field(description="Log every SQL statement.")] = False
@@ -54,7 +65,8 @@ class Settings(BaseSettings):
     database_pool_size: Annotated[Count, Field(description="Connections per process.")] = 10
     secret_key: Annotated[
         SecretStr | None,
-        Field(min_length=32, description="Signs access tokens; made once and kept in DATA_DIR if not set."),
+        AfterValidator(_check_secret),
+        Field(description="Signs access tokens; made once and kept in DATA_DIR if not set."),
     ] = None
     host: Annotated[str, Field(description="Address to listen on.")] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535, description="Port to listen on.")] = 8000
@@ -90,7 +102,9 @@ class Settings(BaseSettings):
         Literal["auto", "console", "json"], Field(description="`auto`: colour on a terminal, JSON elsewhere.")
     ] = "auto"
     log_level: Annotated[
-        Literal["debug", "info", "warning", "error"], BeforeValidator(lambda value: str(value).lower())
+        Literal["debug", "info", "warning", "error"],
+        BeforeValidator(lambda value: str(value).lower()),
+        Field(description="The least important lines to log; requests are `info`."),
     ] = "info"
 
     @property
@@ -129,7 +143,7 @@ def load_settings() -> Settings:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         name = str(first["loc"][0]).upper()
-        problem = first["msg"].removeprefix("Value error, ")
+        problem = first["msg"].removeprefix("Value error, ").rstrip(".")
         raise SettingsError(f"The setting {name} is not valid: {problem}.") from None
 
 

@@ -8,6 +8,7 @@ from graphql import GraphQLError, OperationDefinitionNode
 from strawberry.extensions import DisableIntrospection, SchemaExtension
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionResult
+from strawberry.types.execution import PreExecutionError
 
 from api.config import Settings
 from graphql_schema.changes import ChangeQuery
@@ -34,20 +35,14 @@ class Mutation(UserMutation, WorkspaceMutation, MemberMutation, ItemMutation, Me
 
 
 class Identification(SchemaExtension):
-    """Finds out who calls before an operation runs, and notes the operation for the log."""
+    """Finds out who calls, once the document proved valid and small enough, and notes it for the log."""
 
-    async def on_operation(self) -> AsyncIterator[None]:
-        """Identify the caller anew: on a socket, rights may have changed since the last operation."""
-        context: Context = self.execution_context.context
+    async def on_execute(self) -> AsyncIterator[None]:
+        """Identify the caller anew for each operation: on a socket, rights may have changed since the last one."""
+        execution = self.execution_context
+        context: Context = execution.context
+        context.record.operation = _operation_name(execution.graphql_document, execution.operation_name)
         await context.identify()
-        yield
-
-    def on_execute(self) -> Any:
-        """Note the names of the root fields."""
-        context = self.execution_context
-        document = context.graphql_document
-        record = context.context.record
-        record.operation = _operation_name(document, context.operation_name)
         yield
 
 
@@ -67,8 +62,12 @@ class Schema(strawberry.Schema):
         source = await super().stream(*args, **kwargs)
 
         async def results() -> AsyncIterator[Any]:
-            async for result in source:
-                yield _rendered(result, kwargs["context_value"])
+            try:
+                async for result in source:
+                    yield _rendered(result, kwargs["context_value"])
+            except Exception as error:  # noqa: BLE001 - as `execute` does: whatever an extension raised
+                failure = PreExecutionError(data=None, errors=[GraphQLError(str(error), original_error=error)])
+                yield _rendered(failure, kwargs["context_value"])
 
         return results()
 

@@ -1,0 +1,128 @@
+"""Starting up: what it prints, what it makes, and one sentence for everything that can be wrong."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.live import free_port, serve
+
+TWOFOLD = str(Path(sys.executable).with_name("twofold"))
+
+
+def twofold(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    environment = {
+        "PATH": os.environ["PATH"],
+        "DATA_DIR": str(folder / "data"),
+        "PASSWORD_MEMORY_KIB": "32",
+        "PORT": str(free_port()),
+        **settings,
+    }
+    return subprocess.run(
+        [TWOFOLD, *arguments], cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def refusal(result: subprocess.CompletedProcess[str]) -> str:
+    """Return the one sentence on standard error."""
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr
+    lines = result.stderr.strip().splitlines()
+    assert len(lines) == 1, result.stderr
+    return lines[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "problem"),
+    [
+        ("DATABASE_URL", "mysql://localhost/x", "mysql is not supported, use sqlite:/// or postgresql://"),
+        ("PORT", "eighty", "Input should be a valid integer, unable to parse string as an integer"),
+        ("WORKERS", "0", "Input should be greater than or equal to 1"),
+        ("ADMIN_EMAIL", "nobody", "value is not a valid email address: An email address must have an @-sign"),
+        ("SECRET_KEY", "short", "it must have at least 32 characters"),
+        ("REGISTRATION", "maybe", "Input should be 'open' or 'closed'"),
+        ("ASSETS_URL", "ftp://mirror", "it must begin with http:// or https://"),
+    ],
+)
+def test_a_bad_setting_is_named(tmp_path: Path, name: str, value: str, problem: str) -> None:
+    assert refusal(twofold(tmp_path, "serve", **{name: value})) == f"The setting {name} is not valid: {problem}."
+
+
+def test_settings_come_from_a_file_too(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("GRAPHQL_MAX_DEPTH=0\n")
+    assert refusal(twofold(tmp_path, "serve")).startswith("The setting GRAPHQL_MAX_DEPTH is not valid")
+
+
+def test_a_bad_administrator_password_is_refused(tmp_path: Path) -> None:
+    sentence = refusal(twofold(tmp_path, "serve", ADMIN_PASSWORD="weak and small"))
+    assert sentence == "The administrator's password is not acceptable: It must contain an upper-case letter."
+
+
+def test_a_port_in_use_is_named(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        sentence = refusal(twofold(tmp_path, "serve", PORT=str(port)))
+    assert sentence == (
+        f"Cannot listen on 127.0.0.1:{port} (Address already in use): stop what uses it, or set HOST or PORT."
+    )
+
+
+def test_a_database_that_does_not_answer_is_named_without_its_password(tmp_path: Path) -> None:
+    port = free_port()
+    sentence = refusal(twofold(tmp_path, "serve", DATABASE_URL=f"postgresql://ada:hush@127.0.0.1:{port}/x"))
+    assert f"127.0.0.1:{port}/x does not answer" in sentence
+    assert sentence.endswith("start it, or correct DATABASE_URL.")
+    assert "hush" not in sentence
+
+
+def test_a_data_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("a file in the way")
+    sentence = refusal(twofold(tmp_path, "serve"))
+    assert sentence == f"The folder in DATA_DIR, {tmp_path / 'data'}, cannot be used: File exists."
+
+
+def test_a_database_without_migrations_is_refused_until_migrated(tmp_path: Path) -> None:
+    address = f"sqlite:///{tmp_path}/own.db"
+    assert refusal(twofold(tmp_path, "serve", DATABASE_URL=address)) == (
+        "The database is not up to date: run `twofold migrate`."
+    )
+    assert twofold(tmp_path, "migrate", DATABASE_URL=address).stdout == "The database is up to date.\n"
+    created = twofold(tmp_path, "create-admin", "ada@example.com", "--password", "Analytical1", DATABASE_URL=address)
+    assert created.stdout == "ada@example.com is an administrator now.\n"
+    again = twofold(tmp_path, "create-admin", "Ada@example.com", "--password", "Analytical1", DATABASE_URL=address)
+    assert refusal(again) == "This e-mail address has an account already."
+    assert twofold(tmp_path, "migrate", "--down", "base", DATABASE_URL=address).stdout == (
+        "The database is back at base.\n"
+    )
+
+
+async def test_the_first_start_shows_a_password_once(tmp_path: Path) -> None:
+    port = free_port()
+    settings = {"ADMIN_EMAIL": "ada@example.com", "ADMIN_PASSWORD": ""}
+    async with serve(None, tmp_path, port=port, **settings) as server:
+        output = server.log.read_text()
+        assert f"GraphiQL  {server.url}/graphql" in output
+        assert f"REST      {server.url}/docs" in output
+        assert f"data      {tmp_path / 'data'}" in output
+        password = re.search(r"password  (\S+)", output)
+        assert password is not None
+        assert "ada@example.com" in output
+    async with serve(None, tmp_path, port=port, **settings) as server:
+        assert server.log.read_text().count("password") == output.count("password")
+
+
+async def test_the_secret_is_made_once_and_kept_from_others(tmp_path: Path) -> None:
+    async with serve(None, tmp_path, SECRET_KEY=""):
+        path = tmp_path / "data" / "secret_key"
+        secret = path.read_text()
+        assert path.stat().st_mode & 0o777 == 0o600
+    async with serve(None, tmp_path, SECRET_KEY=""):
+        assert path.read_text() == secret
+    assert len(secret) >= 32
+    assert [file.name for file in (tmp_path / "data").glob("secret*")] == ["secret_key"]
