@@ -1,26 +1,34 @@
 """The `twofold` command."""
 
-import asyncio
 import json
 import os
 import socket
 import sys
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
 
 from api.config import Settings, SettingsError, load_settings
 from api.core.errors import AppError
-from api.startup import StartupError, create_administrator, ensure_administrator, prepare_database, unreachable
+from api.startup import (
+    StartupError,
+    create_administrator,
+    ensure_administrator,
+    prepare_database,
+    run_with_database,
+)
+from api.transfer_cli import EXPORT_HELP, IMPORT_HELP, export_command, import_command
 from db import migrate
 from db.engine import Database
-from db.errors import DatabaseUnavailableError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Twofold: a backend for team apps with two doors.")
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
+
+app.command("import", help=IMPORT_HELP)(import_command)
+app.command("export", help=EXPORT_HELP)(export_command)
 
 CheckFile = Annotated[Path | None, typer.Option("--check", help="Compare with this file instead of printing.")]
 
@@ -40,7 +48,7 @@ def serve() -> None:
     _check_port(settings)
     import uvicorn  # noqa: PLC0415 - the other commands need not wait for it
 
-    _run(settings, _prepare)
+    run_with_database(settings, _prepare)
     _announce(settings)
     uvicorn.run(
         "api.main:create_app",
@@ -69,7 +77,7 @@ def migrate_command(
             await migrate.upgrade(database, to)
         out.print("The database is up to date." if down is None else f"The database is back at {down}.")
 
-    _run(load_settings(), work)
+    run_with_database(load_settings(), work)
 
 
 @app.command()
@@ -87,7 +95,7 @@ def create_admin(
         await create_administrator(settings, database, email, SecretStr(password))
         out.print(f"{email} is an administrator now.")
 
-    _run(load_settings(), work)
+    run_with_database(load_settings(), work)
 
 
 @app.command()
@@ -125,26 +133,6 @@ def _announce(settings: Settings) -> None:
     if settings.graphiql:
         out.print(f"  GraphiQL  {base}/graphql")
     out.print(f"  REST      {base}/docs\n  data      {where}\n", soft_wrap=True)
-
-
-def _run(settings: Settings, work: Any) -> None:
-    """Run a piece of work with a database that is closed afterwards."""
-
-    async def with_database() -> None:
-        try:
-            database = Database(settings.database_address, settings.database_options)
-        except OSError as error:
-            raise StartupError(
-                f"The folder in DATA_DIR, {settings.data_dir}, cannot be used: {error.strerror}."
-            ) from error
-        try:
-            await work(settings, database)
-        except DatabaseUnavailableError as error:
-            raise StartupError(unreachable(database, error)) from error
-        finally:
-            await database.dispose()
-
-    asyncio.run(with_database())
 
 
 def _check_port(settings: Settings) -> None:

@@ -62,6 +62,8 @@ async def _get_unit_of_work(request: Request) -> AsyncIterator[UnitOfWork]:
 
 async def _require_json(request: Request) -> None:
     """Refuse a body that does not call itself JSON; a missing body is left to validation."""
+    if request.method not in ("POST", "PATCH"):
+        return
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     has_body = request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
     if has_body and kind != "application/json":

@@ -6,6 +6,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
 
 from api.core.errors import AppError, ErrorCode, from_pydantic, to_app_error
 from api.problems import problem_response
@@ -18,6 +19,8 @@ _BY_STATUS: Mapping[int, tuple[ErrorCode, str]] = {
     413: (ErrorCode.PAYLOAD_TOO_LARGE, "The body is too large."),
     415: (ErrorCode.UNSUPPORTED_MEDIA_TYPE, "Send the body as application/json."),
 }
+
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
 def install_error_handlers(app: FastAPI) -> None:
@@ -57,4 +60,18 @@ async def _answer_validation(request: Request, error: Exception) -> Response:
 
 async def _answer_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this type alone
-    return _respond(request, from_http(error), error.headers)
+    if error.status_code != 405:  # noqa: PLR2004 - HTTP
+        return _respond(request, from_http(error), error.headers)
+    # The route that was found is that of another method.
+    record_of(request).operation = "unknown"
+    return _respond(request, from_http(error), {"Allow": _allowed_methods(request)})
+
+
+def _allowed_methods(request: Request) -> str:
+    """Return the methods of an address; Starlette names those of its first route only."""
+    routes = request.app.routes
+
+    def allowed(method: str) -> bool:
+        return any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in routes)
+
+    return ", ".join(method for method in _METHODS if allowed(method))

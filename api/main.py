@@ -7,10 +7,10 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.docs import get_swagger_ui_html
-from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import HTMLResponse
 
+from api.body_limit import BodyLimitMiddleware
 from api.config import Settings, load_settings
 from api.error_handlers import install_error_handlers
 from api.logs import configure_logging
@@ -58,7 +58,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(graphql_router(settings), prefix="/graphql", include_in_schema=False)
     app.add_api_route("/docs", _docs_page(settings), include_in_schema=False)
     # The last added is the outermost.
-    app.add_middleware(RequestBodyLimitMiddleware, max_body_size=settings.body_limit_bytes)
+    app.add_middleware(BodyLimitMiddleware, most=settings.body_limit_bytes)
     app.add_middleware(
         CORSMiddleware,
         allow_origins=settings.cors_origins,

@@ -1,6 +1,8 @@
 """From settings to a database that is ready to serve; every obstacle is one sentence."""
 
+import asyncio
 import secrets
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from pydantic import SecretStr, ValidationError
@@ -81,3 +83,23 @@ async def create_administrator(settings: Settings, database: Database, email: st
         raise SettingsError(f"The administrator's {first['loc'][0]} is not acceptable: {problem}.") from None
     async with database.write() as uow:
         return await create_user(uow, SYSTEM, data, identity=settings.identity())
+
+
+def run_with_database(settings: Settings, work: Callable[[Settings, Database], Awaitable[None]]) -> None:
+    """Run a piece of work with a database that is closed afterwards."""
+
+    async def with_database() -> None:
+        try:
+            database = Database(settings.database_address, settings.database_options)
+        except OSError as error:
+            raise StartupError(
+                f"The folder in DATA_DIR, {settings.data_dir}, cannot be used: {error.strerror}."
+            ) from error
+        try:
+            await work(settings, database)
+        except DatabaseUnavailableError as error:
+            raise StartupError(unreachable(database, error)) from error
+        finally:
+            await database.dispose()
+
+    asyncio.run(with_database())

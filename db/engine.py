@@ -41,6 +41,7 @@ class DatabaseOptions:
     pool_timeout: float = 30.0
     busy_timeout: float = 30.0
     connect_timeout: float = 5.0
+    statement_timeout: float | None = 60.0
     echo: bool = False
 
 
@@ -70,7 +71,11 @@ class Database:
     async def read(self) -> AsyncIterator[ReadUnit]:
         """Open a read transaction; every statement in it sees the same moment."""
         async with AsyncSession(self._reader, expire_on_commit=False, autoflush=False) as session:
-            yield ReadUnit(ReadSession(session))
+            reader = ReadSession(session)
+            try:
+                yield ReadUnit(reader)
+            finally:
+                await reader.release()
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[UnitOfWork]:
@@ -134,7 +139,6 @@ def _sqlite_engine(url: URL, options: DatabaseOptions, begin: str) -> AsyncEngin
 
 
 def _postgresql_engine(url: URL, options: DatabaseOptions) -> AsyncEngine:
-    timeout = f"{int(options.pool_timeout * 1000)}"
     return create_async_engine(
         url,
         echo=options.echo,
@@ -145,10 +149,13 @@ def _postgresql_engine(url: URL, options: DatabaseOptions) -> AsyncEngine:
         pool_pre_ping=True,
         connect_args={
             "timeout": options.connect_timeout,
+            # Counted on our side: behind a network that swallows everything, nobody else would end the wait.
+            "command_timeout": options.statement_timeout,
             "server_settings": {
                 "application_name": "twofold",
-                "lock_timeout": timeout,
-                "idle_in_transaction_session_timeout": timeout,
+                "lock_timeout": f"{int(options.pool_timeout * 1000)}",
+                # Twice as long, or who waits for a lock would give up just when it is freed.
+                "idle_in_transaction_session_timeout": f"{int(options.pool_timeout * 2000)}",
             },
         },
     )

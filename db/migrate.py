@@ -4,6 +4,7 @@ import asyncio
 import sys
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -72,9 +73,15 @@ async def _run(database: Database, action: Callable[[Any], None]) -> None:
         config.attributes["connection"] = connection
         action(config)
 
-    with translate_errors():
-        async with database.engines[0].begin() as connection:
-            await connection.run_sync(work)
+    # Rewriting a large table may take longer than any statement of a request.
+    address = database.url.render_as_string(hide_password=False)
+    patient = Database(address, replace(database.options, pool_size=1, statement_timeout=None))
+    try:
+        with translate_errors():
+            async with patient.engines[0].begin() as connection:
+                await connection.run_sync(work)
+    finally:
+        await patient.dispose()
 
 
 async def _write_revision(message: str) -> None:

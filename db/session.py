@@ -6,7 +6,7 @@ before: work that needs no database (hashing a password, say) holds no connectio
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from itertools import groupby
 from typing import TYPE_CHECKING, TypeVar, TypeVarTuple
 
@@ -62,7 +62,9 @@ class ReadSession:
         before deciding anything by them.
         """
         self._session.expunge_all()  # A rollback would empty the rows it still knows.
-        await self._session.rollback()
+        # A connection that is lost was rolled back by the database, and what was read stays true.
+        with suppress(DatabaseUnavailableError), translate_errors():
+            await self._session.rollback()
 
 
 class WriteSession(ReadSession):
@@ -111,9 +113,9 @@ class WriteSession(ReadSession):
             await session.execute(insert(table), rows)
 
     async def returning(self, statement: ReturningInsert[T] | ReturningUpdate[T]) -> T:
-        """Run a statement and return the first column of its only row."""
+        """Run a statement and return the first column of its only row; loaded rows learn their new values."""
         async with self._statement() as session:
-            return (await session.scalars(statement, execution_options={"synchronize_session": False})).one()
+            return (await session.scalars(statement, execution_options={"synchronize_session": "evaluate"})).one()
 
     async def delete(self, row: Base) -> None:
         """Delete a loaded row now."""

@@ -14,13 +14,18 @@ logger = structlog.get_logger("twofold.graphql")
 
 def render_errors(errors: Iterable[GraphQLError], record: RequestRecord) -> list[GraphQLError]:
     """Return the errors as a client may see them; what the catalogue does not know is logged and masked."""
-    return [_render(error, record) for error in errors]
+    logged: set[BaseException] = set()
+    return [_render(error, record, logged) for error in errors]
 
 
-def _render(error: GraphQLError, record: RequestRecord) -> GraphQLError:
+def _render(error: GraphQLError, record: RequestRecord, logged: set[BaseException]) -> GraphQLError:
     known = _classify(error)
     if known is None:
-        logger.error("resolver failed", path=error.path, exc_info=error.original_error or error)
+        # A failed batch comes back once for each row that asked for it.
+        cause = error.original_error or error
+        if cause not in logged:
+            logger.error("resolver failed", path=error.path, exc_info=cause)
+            logged.add(cause)
         known = INTERNAL
     record.error_codes.append(known.code)
     return GraphQLError(

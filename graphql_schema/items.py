@@ -16,7 +16,7 @@ from db.paging import Page
 from graphql_schema.connections import After, Before, Connection, First, Last, page_arguments
 from graphql_schema.context import Info
 from graphql_schema.from_pydantic import ModelInput, from_input, from_output, model_or
-from graphql_schema.types import Deleted, ExpectedVersion, Id, WorkspaceId
+from graphql_schema.types import INPUT, ORDER, WHERE, Deleted, ExpectedVersion, Id, WorkspaceId
 
 if TYPE_CHECKING:
     from graphql_schema.messages import Message
@@ -56,7 +56,7 @@ class Item:
         after: After = None,
         last: Last = None,
         before: Before = None,
-        sort: MessageSort = MessageSort.CREATED_DESC,
+        sort: Annotated[MessageSort, ORDER] = MessageSort.CREATED_DESC,
     ) -> Page[MessageRow]:
         """Return a page of the thread of each item of this level."""
         page = page_arguments(info, first, after, last, before)
@@ -93,8 +93,8 @@ class ItemQuery:
         self,
         info: Info,
         workspace_id: WorkspaceId = None,
-        filter: ItemFilter | None = None,
-        sort: ItemSort = ItemSort.CREATED_DESC,
+        filter: Annotated[ItemFilter | None, WHERE] = None,
+        sort: Annotated[ItemSort, ORDER] = ItemSort.CREATED_DESC,
         first: First = None,
         after: After = None,
         last: Last = None,
@@ -112,7 +112,7 @@ class ItemMutation:
     """Changing items."""
 
     @strawberry.mutation(description="Create an item, for editors.", graphql_type=Item)
-    async def create_item(self, info: Info, input: ItemCreate) -> ItemRow:
+    async def create_item(self, info: Info, input: Annotated[ItemCreate, INPUT]) -> ItemRow:
         """Create an item."""
         data = input.to_model()
         async with info.context.write() as uow:
@@ -120,7 +120,7 @@ class ItemMutation:
 
     @strawberry.mutation(description="Change an item, for editors; only what is sent changes.", graphql_type=Item)
     async def update_item(
-        self, info: Info, id: Id, input: ItemUpdate, expected_version: ExpectedVersion = None
+        self, info: Info, id: Id, input: Annotated[ItemUpdate, INPUT], expected_version: ExpectedVersion = None
     ) -> ItemRow:
         """Change an item."""
         data = input.to_model()

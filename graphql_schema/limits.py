@@ -24,13 +24,13 @@ from graphql import (
     TokenKind,
     VariableNode,
     get_named_type,
-    get_operation_ast,
 )
 from graphql.language import Lexer
 from strawberry.extensions import SchemaExtension
 
 from api.core.errors import AppError, ErrorCode
 from api.schemas.pages import DEFAULT_LIMIT, MAX_LIMIT
+from graphql_schema.documents import chosen_operation
 
 SIZE_ARGUMENTS = ("first", "last", "limit")
 
@@ -73,11 +73,9 @@ def limit_queries(limits: Limits) -> type[SchemaExtension]:
             """Bound the work of execution."""
             yield
             context = self.execution_context
+            operation = chosen_operation(context)
             document = context.graphql_document
-            if context.pre_execution_errors or document is None:
-                return
-            operation = get_operation_ast(document, context.operation_name)
-            if operation is not None:
+            if operation is not None and document is not None:
                 measurer = Measurer(context.schema._schema, document, operation, context.variables or {})  # noqa: SLF001 - no public name
                 _check_measure(measurer.measure(), limits)
 
@@ -156,8 +154,9 @@ class Measurer:
                 value = self._variables.get(node.name.value) if isinstance(node, VariableNode) else None
                 if isinstance(node, IntValueNode):
                     value = int(node.value)
-                if isinstance(value, int):
-                    return min(max(value, 1), MAX_LIMIT)
+                # In JSON, 100 may be written as 100.0, and GraphQL takes that for an Int too.
+                if isinstance(value, int | float):
+                    return int(min(max(value, 1), MAX_LIMIT))
         return DEFAULT_LIMIT
 
 

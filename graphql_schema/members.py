@@ -14,7 +14,7 @@ from db.paging import Page
 from graphql_schema.connections import After, Before, Connection, First, Last, page_arguments
 from graphql_schema.context import Info
 from graphql_schema.from_pydantic import ModelInput, from_input, from_output
-from graphql_schema.types import Deleted
+from graphql_schema.types import INPUT, Deleted
 
 if TYPE_CHECKING:
     from graphql_schema.users import User
@@ -84,7 +84,7 @@ class MemberMutation:
     """Changing members."""
 
     @strawberry.mutation(description="Let a user in, for admins of the workspace.", graphql_type=Member)
-    async def add_member(self, info: Info, workspace_id: InWorkspace, input: MemberAdd) -> MemberRow:
+    async def add_member(self, info: Info, workspace_id: InWorkspace, input: Annotated[MemberAdd, INPUT]) -> MemberRow:
         """Let a user in."""
         data = input.to_model()
         async with info.context.write() as uow:
@@ -92,7 +92,7 @@ class MemberMutation:
 
     @strawberry.mutation(description="Give a member another role, for admins of the workspace.", graphql_type=Member)
     async def update_member(
-        self, info: Info, workspace_id: InWorkspace, user_id: OfUser, input: MemberUpdate
+        self, info: Info, workspace_id: InWorkspace, user_id: OfUser, input: Annotated[MemberUpdate, INPUT]
     ) -> MemberRow:
         """Give a member another role."""
         data = input.to_model()

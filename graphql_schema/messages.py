@@ -16,7 +16,7 @@ from db.paging import Page
 from graphql_schema.connections import After, Before, Connection, First, Last, page_arguments
 from graphql_schema.context import Info
 from graphql_schema.from_pydantic import ModelInput, from_input, from_output
-from graphql_schema.types import Deleted, ExpectedVersion, Id, WorkspaceId
+from graphql_schema.types import INPUT, ORDER, Deleted, ExpectedVersion, Id, WorkspaceId
 
 if TYPE_CHECKING:
     from graphql_schema.items import Item
@@ -78,7 +78,7 @@ class MessageQuery:
         info: Info,
         workspace_id: WorkspaceId = None,
         item_id: Annotated[UUID | None, strawberry.argument(description="The item whose thread is wanted.")] = None,
-        sort: MessageSort = MessageSort.CREATED_DESC,
+        sort: Annotated[MessageSort, ORDER] = MessageSort.CREATED_DESC,
         first: First = None,
         after: After = None,
         last: Last = None,
@@ -95,7 +95,7 @@ class MessageMutation:
     """Changing messages."""
 
     @strawberry.mutation(description="Post a message in a room or a thread, for editors.", graphql_type=Message)
-    async def create_message(self, info: Info, input: MessageCreate) -> MessageRow:
+    async def create_message(self, info: Info, input: Annotated[MessageCreate, INPUT]) -> MessageRow:
         """Post a message."""
         data = input.to_model()
         async with info.context.write() as uow:
@@ -103,7 +103,7 @@ class MessageMutation:
 
     @strawberry.mutation(description="Change a message, for its author.", graphql_type=Message)
     async def update_message(
-        self, info: Info, id: Id, input: MessageUpdate, expected_version: ExpectedVersion = None
+        self, info: Info, id: Id, input: Annotated[MessageUpdate, INPUT], expected_version: ExpectedVersion = None
     ) -> MessageRow:
         """Change a message."""
         data = input.to_model()

@@ -48,6 +48,8 @@ class Router(GraphQLRouter[Context, None]):
 
     async def run(self, request: Any, context: Any = None, root_value: Any = None) -> Any:
         """Serve a request or a socket."""
+        # For the log, until the document is read and names its fields.
+        record_of(request).operation = "graphql"
         if request.scope["type"] == "websocket":
             return await super().run(request, context, root_value)
         try:
@@ -55,6 +57,13 @@ class Router(GraphQLRouter[Context, None]):
             return await super().run(request, context, root_value)
         except Exception as error:  # noqa: BLE001 - the outermost catch of this door
             return _refuse(request, error)
+
+    def parse_json(self, data: str | bytes) -> Any:
+        """Return a body that is an object, or a list, which is refused as a batch."""
+        body = super().parse_json(data)
+        if not isinstance(body, dict | list):
+            raise AppError(ErrorCode.BAD_REQUEST, "The body must be a JSON object.")
+        return body
 
     async def render_graphql_ide(self, request: Request) -> HTMLResponse:  # noqa: ARG002 - as the base class calls it
         """Return our own GraphiQL page."""

@@ -1,11 +1,15 @@
-"""Scalars: times and large numbers."""
+"""Scalars: ids, times and large numbers."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import NewType
+from uuid import UUID
 
 import strawberry
+from graphql import GraphQLError
 from pydantic import TypeAdapter, ValidationError
+from strawberry.schema.types.base_scalars import UUIDDefinition
 from strawberry.types.scalar import ScalarDefinition
 
 from api.schemas.types import Moment, format_moment
@@ -20,16 +24,21 @@ def _parse_moment(value: object) -> datetime:
     try:
         return _moment.validate_python(value)
     except ValidationError as error:
-        raise ValueError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
+        raise GraphQLError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
 
 
 def _parse_big(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or abs(value) > _EXACT:
-        raise ValueError(f"It must be a whole number between -{_EXACT} and {_EXACT}")
+        raise GraphQLError(f"It must be a whole number between -{_EXACT} and {_EXACT}")
     return value
 
 
 SCALARS: Mapping[object, ScalarDefinition] = {
+    UUID: replace(
+        UUIDDefinition,
+        description="An id (RFC 9562).",
+        specified_by_url="https://www.rfc-editor.org/rfc/rfc9562",
+    ),
     datetime: strawberry.scalar(
         name="DateTime",
         description="A point in time by ISO 8601: any zone comes in, UTC with microseconds and `Z` goes out.",

@@ -1,4 +1,4 @@
-"""Short forms for resolvers: identifiers, versions, and what deletions answer."""
+"""Short forms for resolvers: arguments that many fields take, and what deletions answer."""
 
 from typing import Annotated
 from uuid import UUID
@@ -11,6 +11,9 @@ ExpectedVersion = Annotated[
     int | None,
     strawberry.argument(description="The version you edit; another one answers `PRECONDITION_FAILED`."),
 ]
+INPUT = strawberry.argument(description="What it shall be, with the names and rules of the REST door.")
+WHERE = strawberry.argument(description="What the items must fulfil; all outside the trash if absent.")
+ORDER = strawberry.argument(description="The order.")
 
 
 @strawberry.type(description="What was deleted.")

@@ -15,7 +15,7 @@ from db.paging import Page
 from graphql_schema.connections import After, Before, Connection, First, Last, page_arguments
 from graphql_schema.context import Info
 from graphql_schema.from_pydantic import ModelInput, from_input, from_output, model_or
-from graphql_schema.types import Deleted, Id
+from graphql_schema.types import INPUT, ORDER, WHERE, Deleted, Id
 
 if TYPE_CHECKING:
     from graphql_schema.items import Item, ItemFilter
@@ -35,8 +35,8 @@ class OwnsItems:
         self,
         root: strawberry.Parent[UserRow],
         info: Info,
-        filter: LazyItemFilter | None = None,
-        sort: ItemSort = ItemSort.CREATED_DESC,
+        filter: Annotated[LazyItemFilter | None, WHERE] = None,
+        sort: Annotated[ItemSort, ORDER] = ItemSort.CREATED_DESC,
         first: First = None,
         after: After = None,
         last: Last = None,
@@ -131,7 +131,7 @@ class UserMutation:
     """Changing accounts, and signing in."""
 
     @strawberry.mutation(description="Exchange an e-mail address and its password for an access token.")
-    async def login(self, info: Info, input: Login) -> AccessToken:
+    async def login(self, info: Info, input: Annotated[Login, INPUT]) -> AccessToken:
         """Sign in."""
         data = input.to_model()
         async with info.context.read() as uow:
@@ -143,7 +143,7 @@ class UserMutation:
         "With `REGISTRATION=closed`, for administrators.",
         graphql_type=Account,
     )
-    async def create_user(self, info: Info, input: UserCreate) -> UserRow:
+    async def create_user(self, info: Info, input: Annotated[UserCreate, INPUT]) -> UserRow:
         """Sign up."""
         data = input.to_model()
         async with info.context.write() as uow:
@@ -153,7 +153,7 @@ class UserMutation:
         description="Change your own account. A new password ends all access tokens: sign in again.",
         graphql_type=Account,
     )
-    async def update_me(self, info: Info, input: MeUpdate) -> UserRow:
+    async def update_me(self, info: Info, input: Annotated[MeUpdate, INPUT]) -> UserRow:
         """Change the caller's account."""
         data = input.to_model()
         async with info.context.write() as uow:
@@ -162,7 +162,7 @@ class UserMutation:
     @strawberry.mutation(
         description="Change an account, for administrators. The last administrator stays one.", graphql_type=Account
     )
-    async def update_user(self, info: Info, id: Id, input: UserUpdate) -> UserRow:
+    async def update_user(self, info: Info, id: Id, input: Annotated[UserUpdate, INPUT]) -> UserRow:
         """Change an account."""
         data = input.to_model()
         async with info.context.write() as uow:

@@ -17,15 +17,17 @@ from graphql import (
     OperationDefinitionNode,
     VariableNode,
     Visitor,
-    get_operation_ast,
+    coerce_input_value,
     is_required_input_field,
     type_from_ast,
     visit,
 )
 from graphql.language import DocumentNode, ListValueNode
+from pydantic import ValidationError
 from strawberry.extensions import SchemaExtension
 
 from api.core.errors import AppError, ErrorCode, invalid
+from graphql_schema.documents import chosen_operation
 
 Path = tuple[str, ...]
 Problem = tuple[str, str]
@@ -41,11 +43,9 @@ class VariableCheck(SchemaExtension):
         """Refuse variables that do not fit."""
         yield
         context = self.execution_context
+        operation = chosen_operation(context)
         document = context.graphql_document
-        if context.pre_execution_errors or document is None:
-            return
-        operation = get_operation_ast(document, context.operation_name)
-        if operation is not None:
+        if operation is not None and document is not None:
             problems = list(_problems(context.schema._schema, document, operation, context.variables or {}))  # noqa: SLF001 - no public name
             if problems:
                 raise invalid(problems)
@@ -94,6 +94,30 @@ def _check_object(value: object, type_: GraphQLInputObjectType, path: Path) -> I
     if not isinstance(value, dict):
         yield _problem(path, "It must be an object")
         return
+    problems = list(_check_fields(value, type_, path))
+    yield from problems
+    if problems:
+        yield from _check_rest(value, type_, path)
+
+
+def _check_rest(value: dict[str, Any], type_: GraphQLInputObjectType, path: Path) -> Iterator[Problem]:
+    """Ask the Pydantic model about the fields that do fit, for a client to hear of all bad ones at once."""
+    fitting = {
+        name: coerce_input_value(value[name], field.type)
+        for name, field in type_.fields.items()
+        if name in value and not list(_check(value[name], field.type, ()))
+    }
+    fields = {_snake(name): part for name, part in fitting.items()}
+    try:
+        type_.extensions["strawberry-definition"].origin._model.model_validate(fields)  # noqa: SLF001 - every input type has one
+    except ValidationError as error:
+        for finding in error.errors(include_url=False, include_context=False, include_input=False):
+            where = tuple(str(part) for part in finding["loc"])
+            if where and where[0] in fields:
+                yield _problem((*path, *where), finding["msg"].removeprefix("Value error, "))
+
+
+def _check_fields(value: dict[str, Any], type_: GraphQLInputObjectType, path: Path) -> Iterator[Problem]:
     for name, field in type_.fields.items():
         if name in value:
             yield from _check(value[name], field.type, (*path, _snake(name)))

@@ -19,7 +19,7 @@ from graphql_schema.connections import After, Before, Connection, First, Last, p
 from graphql_schema.context import Info
 from graphql_schema.from_pydantic import ModelInput, from_input, from_output, model_or
 from graphql_schema.scalars import BigInt
-from graphql_schema.types import Deleted, ExpectedVersion, Id
+from graphql_schema.types import INPUT, ORDER, WHERE, Deleted, ExpectedVersion, Id
 
 if TYPE_CHECKING:
     from graphql_schema.items import Item, ItemFilter
@@ -60,8 +60,8 @@ class Workspace:
         self,
         root: strawberry.Parent[WorkspaceRow],
         info: Info,
-        filter: LazyItemFilter | None = None,
-        sort: ItemSort = ItemSort.CREATED_DESC,
+        filter: Annotated[LazyItemFilter | None, WHERE] = None,
+        sort: Annotated[ItemSort, ORDER] = ItemSort.CREATED_DESC,
         first: First = None,
         after: After = None,
         last: Last = None,
@@ -81,7 +81,7 @@ class Workspace:
         after: After = None,
         last: Last = None,
         before: Before = None,
-        sort: MessageSort = MessageSort.CREATED_DESC,
+        sort: Annotated[MessageSort, ORDER] = MessageSort.CREATED_DESC,
     ) -> Page[MessageRow]:
         """Return a page of the room of each workspace of this level."""
         page = page_arguments(info, first, after, last, before)
@@ -123,7 +123,7 @@ class WorkspaceMutation:
     """Changing workspaces."""
 
     @strawberry.mutation(description="Create a workspace; you become its first admin.", graphql_type=Workspace)
-    async def create_workspace(self, info: Info, input: WorkspaceCreate) -> WorkspaceRow:
+    async def create_workspace(self, info: Info, input: Annotated[WorkspaceCreate, INPUT]) -> WorkspaceRow:
         """Create a workspace."""
         data = input.to_model()
         async with info.context.write() as uow:
@@ -131,7 +131,7 @@ class WorkspaceMutation:
 
     @strawberry.mutation(description="Change a workspace, for its admins.", graphql_type=Workspace)
     async def update_workspace(
-        self, info: Info, id: Id, input: WorkspaceUpdate, expected_version: ExpectedVersion = None
+        self, info: Info, id: Id, input: Annotated[WorkspaceUpdate, INPUT], expected_version: ExpectedVersion = None
     ) -> WorkspaceRow:
         """Change a workspace."""
         data = input.to_model()

@@ -144,8 +144,8 @@ def graphql(app: FastAPI, client: httpx.AsyncClient) -> Door:
 
 
 @pytest.fixture(params=["rest", "graphql"])
-def door(request: pytest.FixtureRequest) -> Door:
-    """Each door in turn."""
+def door(request: pytest.FixtureRequest, client: httpx.AsyncClient) -> Door:
+    """Each door in turn, on each database: the client is named so that its parameters count."""
     door: Door = request.getfixturevalue(request.param)
     return door
 

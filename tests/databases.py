@@ -65,11 +65,11 @@ def postgresql_address(worker: str) -> Iterator[str]:
 
 
 async def empty(address: str) -> None:
-    """Delete all rows."""
+    """Delete all rows, one by one: for the few that a test leaves, TRUNCATE takes ten times as long."""
     connection = await asyncpg.connect(make_url(address).set(drivername="postgresql").render_as_string(False))
     try:
-        tables = ", ".join(table.name for table in Base.metadata.sorted_tables)
-        await connection.execute(f"TRUNCATE {tables}")
+        for table in reversed(Base.metadata.sorted_tables):
+            await connection.execute(f"DELETE FROM {table.name}")  # noqa: S608 - the names are ours
     finally:
         await connection.close()
 

@@ -16,6 +16,9 @@ from db.paging import Position, Sort, Value
 
 M = TypeVar("M", bound=Base)
 
+_INT_LIMIT = 2**15
+"""The numbers that lists are ordered by fit a SMALLINT; a driver refuses others in its own words."""
+
 
 def encode_cursor(sort: Sort[M], row: M) -> str:
     """Return the cursor of a row in the given order."""
@@ -36,7 +39,7 @@ def decode_cursor(sort: Sort[M], cursor: str) -> Position:
         name, plain, tie = json.loads(data)
         if name == sort.name:
             return _value(sort, plain), UUID(hex=tie)
-    except (binascii.Error, ValueError, TypeError, AttributeError, RecursionError) as error:
+    except (binascii.Error, ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise AppError(ErrorCode.BAD_REQUEST, "The cursor is not valid.") from error
     raise AppError(ErrorCode.BAD_REQUEST, f"The cursor belongs to another order, not to {sort.name}.")
 
@@ -47,6 +50,9 @@ def _value(sort: Sort[Any], plain: object) -> Value:
     expected = sort.value_type
     if expected is datetime and isinstance(plain, str):
         return datetime.fromisoformat(plain).astimezone(UTC)
-    if isinstance(plain, str | int) and type(plain) is expected and "\x00" not in str(plain):
+    if expected is str and isinstance(plain, str) and "\x00" not in plain:
+        plain.encode()  # A lone surrogate is a ValueError here, and one of the driver's later.
+        return plain
+    if expected is int and type(plain) is int and abs(plain) < _INT_LIMIT:
         return plain
     raise ValueError("the value does not fit the order")

@@ -84,7 +84,7 @@ def _check_parts(value: dict[str, Any]) -> None:
     todo: list[tuple[object, int]] = [(value, 1)]
     while todo:
         part, depth = todo.pop()
-        if depth > MAX_FIELDS_DEPTH:
+        if depth > MAX_FIELDS_DEPTH and isinstance(part, dict | list):
             raise ValueError(f"It must not be nested more than {MAX_FIELDS_DEPTH} deep")
         if isinstance(part, dict):
             todo += [(key, depth) for key in part]

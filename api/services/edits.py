@@ -6,7 +6,7 @@ from pydantic import MISSING, BaseModel
 
 from api.core.errors import version_mismatch
 from db.clock import utc_now
-from db.models.base import Edited
+from db.models.base import Edited, same
 
 
 def sent(data: BaseModel) -> dict[str, Any]:
@@ -27,7 +27,7 @@ def check_version(row: Edited, expected: int | None) -> None:
 
 def apply(row: Edited, values: dict[str, Any]) -> bool:
     """Set the values that differ and raise the version. Return whether anything did differ."""
-    different = {name: value for name, value in values.items() if getattr(row, name) != value}
+    different = {name: value for name, value in values.items() if not same(getattr(row, name), value)}
     for name, value in different.items():
         setattr(row, name, value)
     if different:

@@ -12,6 +12,7 @@ from api.schemas.types import Output
 from api.schemas.workspaces import MemberState, WorkspaceState
 from db.clock import utc_now
 from db.models import ChangeKind, EntityKind, Item, Member, Message, Workspace
+from db.models.base import same
 from db.repositories import changes, workspaces
 from db.unit_of_work import UnitOfWork
 
@@ -50,7 +51,7 @@ def created(row: Logged) -> Entry:
 def updated(row: Logged, before: Mapping[str, Any], kind: ChangeKind = ChangeKind.UPDATED) -> Entry:
     """Return the entry for a changed row, given its snapshot before."""
     state = snapshot(row)
-    return _entry(kind, row, state, {name: value for name, value in before.items() if value != state[name]})
+    return _entry(kind, row, state, {name: value for name, value in before.items() if not same(value, state[name])})
 
 
 def deleted(row: Logged) -> Entry:

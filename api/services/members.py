@@ -41,6 +41,9 @@ async def add_member(uow: UnitOfWork, actor: Actor, workspace_id: UUID, data: Me
         raise not_found("user")
     if await members.find(uow.session, workspace.id, user.id) is not None:
         raise conflict("The user is a member already.")
+    # Whoever deletes the account at this moment must either be done, or find this membership too.
+    if await users.hold(uow.session, user.id) is None:
+        raise not_found("user")
     member = Member(workspace_id=workspace.id, user=user, role=data.role)
     await uow.session.insert(member)
     await log.record(uow, actor, workspace.id, [log.created(member)])

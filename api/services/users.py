@@ -33,7 +33,7 @@ async def create_user(uow: UnitOfWork, actor: Actor, data: UserCreate, *, identi
             administrator asks; CONFLICT if the e-mail address is taken.
     """
     if isinstance(actor, Anonymous) or (isinstance(actor, UserActor) and actor.role is not UserRole.ADMIN):
-        _check_newcomer(data, identity)
+        _check_newcomer(actor, data, identity)
     password_hash = await identity.passwords.hash(data.password.get_secret_value())
     if await users.find_by_email(uow.session, data.email) is not None:
         raise conflict(EMAIL_TAKEN)
@@ -54,8 +54,10 @@ async def create_user(uow: UnitOfWork, actor: Actor, data: UserCreate, *, identi
     return user
 
 
-def _check_newcomer(data: UserCreate, identity: Identity) -> None:
+def _check_newcomer(actor: Actor, data: UserCreate, identity: Identity) -> None:
     if not identity.registration_open:
+        if isinstance(actor, Anonymous) and actor.reason is not None:
+            raise unauthenticated(actor.reason)
         raise forbidden("Registration is closed; an administrator can create the account.")
     if data.role is not UserRole.MEMBER:
         raise forbidden("Only administrators may create administrators.")
@@ -83,23 +85,29 @@ async def update_me(uow: UnitOfWork, actor: Actor, data: MeUpdate, *, identity: 
     user_id = require_user(actor).id
     values = sent(data)
     current: SecretStr | None = values.pop("current_password", None)
+    proven = None
     if "email" in values or "password" in values:
-        await _prove(uow, user_id, current, identity)
+        proven = await _prove(uow, user_id, current, identity)
     password_hash = await _hash(values, identity)
     user = await users.lock(uow.session, user_id)
     if user is None:
         raise unauthenticated()
+    if proven is not None and user.password_hash != proven:
+        # Another change of password was faster.
+        raise invalid([("current_password", "It is wrong")])
     await _change(uow, user, values, password_hash)
     return user
 
 
-async def _prove(uow: UnitOfWork, user_id: UUID, current: SecretStr | None, identity: Identity) -> None:
+async def _prove(uow: UnitOfWork, user_id: UUID, current: SecretStr | None, identity: Identity) -> str | None:
+    """Check the current password and return the hash it was checked against."""
     if current is None:
         raise invalid([("current_password", "It is needed to change the e-mail address or the password")])
     user = await users.find(uow.session, user_id)
     await uow.session.release()
     if not await identity.passwords.verify(current.get_secret_value(), user.password_hash if user else None):
         raise invalid([("current_password", "It is wrong")])
+    return user.password_hash if user else None
 
 
 async def list_users(uow: ReadUnit, actor: Actor, *, page: PageArguments) -> Page[User]:

@@ -131,7 +131,7 @@ async def _leave(uow: UnitOfWork, actor: Actor, workspace: Workspace, member: Me
 
 async def _erase(uow: UnitOfWork, actor: Actor, workspace: Workspace) -> None:
     """Empty the workspace down to a marker and the last entry of its log, which says that it is gone."""
-    entry = log.deleted(workspace)
     await workspaces.empty(uow.session, workspace.id)
     await workspaces.mark_deleted(uow.session, workspace)
-    await log.record(uow, actor, workspace.id, [entry])
+    # Only now, or the entry would keep the name, which is a person's in a personal workspace.
+    await log.record(uow, actor, workspace.id, [log.deleted(workspace)])

@@ -5,12 +5,14 @@ from typing import Any, Literal
 from alembic import context
 
 from db.models import Base
-from db.models.base import UtcDateTime
+from db.models.base import JsonObject, UtcDateTime
 
 
 def render_item(kind: str, item: object, _context: Any) -> str | Literal[False]:
-    """Write our column type as what it is underneath: migrations must not depend on today's models."""
-    return "sa.DateTime(timezone=True)" if kind == "type" and isinstance(item, UtcDateTime) else False
+    """Write our column types as what they are underneath: migrations must not depend on today's models."""
+    if kind == "type" and isinstance(item, UtcDateTime):
+        return "sa.DateTime(timezone=True)"
+    return "sa.JSON()" if kind == "type" and isinstance(item, JsonObject) else False
 
 
 connection = context.config.attributes["connection"]

@@ -1,12 +1,13 @@
 """What all tables share: naming, column types, and the columns of what people edit."""
 
+import json
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
 import uuid_utils.compat
-from sqlalchemy import DateTime, Dialect, Enum, MetaData, String, Text
+from sqlalchemy import JSON, DateTime, Dialect, Enum, MetaData, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
@@ -24,6 +25,11 @@ class UtcDateTime(TypeDecorator[datetime]):
     impl = DateTime(timezone=True)
     cache_ok = True
 
+    @property
+    def python_type(self) -> type[datetime]:
+        """What a value is in Python: a `TypeDecorator` does not say so by itself."""
+        return datetime
+
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         """Store UTC; refuse a datetime without a zone."""
         if value is None:
@@ -33,11 +39,29 @@ class UtcDateTime(TypeDecorator[datetime]):
         value = value.astimezone(UTC)
         return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - as the base class calls it
         """Return an aware datetime in UTC."""
         if value is None:
             return None
-        return value.replace(tzinfo=UTC) if dialect.name == "sqlite" else value.astimezone(UTC)
+        # PostgreSQL has zones too, but asyncpg stores the first and the last moment of a datetime as
+        # -infinity and infinity, and those come back without one.
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def same(one: object, other: object) -> bool:
+    """Return whether two values of a column are the same.
+
+    JSON objects are compared as text: for Python, True, 1 and 1.0 are equal.
+    """
+    return json.dumps(one) == json.dumps(other) if isinstance(one, dict) else one == other
+
+
+class JsonObject(JSON):
+    """A JSON object. Not JSONB: what a client stored is what it gets back, 1e20 and key order included."""
+
+    def compare_values(self, x: Any, y: Any) -> bool:
+        """Decide whether an assigned object is worth an UPDATE."""
+        return same(x, y)
 
 
 def byte_ordered(type_: String | Text) -> TypeEngine[str]:

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import JSON, Connection, ForeignKey, Index, SmallInteger, String, Text, event
 from sqlalchemy.orm import Mapped, Mapper, mapped_column
 
-from db.models.base import Base, Edited, byte_ordered, choice, new_id
+from db.models.base import Base, Edited, JsonObject, byte_ordered, choice, new_id
 
 
 class ItemStatus(StrEnum):
@@ -42,8 +42,7 @@ class Item(Edited, Base):
     status: Mapped[ItemStatus] = mapped_column(choice(ItemStatus), default=ItemStatus.OPEN)
     priority: Mapped[int] = mapped_column(SmallInteger, default=0)
     tags: Mapped[list[str]] = mapped_column(JSON, default=list)
-    # JSON and not JSONB: what a client stored is what it gets back, 1e20 and key order included.
-    fields: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    fields: Mapped[dict[str, Any]] = mapped_column(JsonObject, default=dict)
     due_at: Mapped[datetime | None] = mapped_column(default=None)
     deleted_at: Mapped[datetime | None] = mapped_column(default=None)
     # Folded copies: the two databases disagree about upper and lower case outside ASCII.

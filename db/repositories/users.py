@@ -39,6 +39,13 @@ async def lock(session: WriteSession, user_id: UUID) -> User | None:
     )
 
 
+async def hold(session: WriteSession, user_id: UUID) -> User | None:
+    """Return a user that was not deleted, and will not be until the end of the transaction."""
+    return await session.one_or_none(
+        living().where(User.id == user_id).with_for_update(read=True).execution_options(populate_existing=True)
+    )
+
+
 async def lock_administrators(session: WriteSession) -> Sequence[User]:
     """Return all administrators that can sign in, locked, so that two of them cannot leave at once."""
     return await session.all(

@@ -46,6 +46,7 @@ class Door(Protocol):
     """Calls operations by their service names."""
 
     name: str
+    app: FastAPI
     client: httpx.AsyncClient
 
     async def call(
@@ -88,9 +89,7 @@ class RestDoor:
     _operations: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for path, methods in self.app.openapi()["paths"].items():
-            for method, operation in methods.items():
-                self._operations[operation["operationId"]] = (method.upper(), path)
+        self._operations = _rest_operations(self.app)
 
     async def call(
         self,
@@ -119,6 +118,18 @@ class RestDoor:
             assert error["request_id"] == response.headers["x-request-id"]
             raise DoorError(error["code"], error["message"], error["details"], response.status_code)
         return response.json() if response.content else None
+
+
+_operations: dict[str, tuple[str, str]] = {}
+
+
+def _rest_operations(app: FastAPI) -> dict[str, tuple[str, str]]:
+    """Return method and path by operation; they are the same whatever the settings."""
+    if not _operations:
+        for path, methods in app.openapi()["paths"].items():
+            for method, operation in methods.items():
+                _operations[operation["operationId"]] = (method.upper(), path)
+    return _operations
 
 
 # Where REST names the thing in the path and GraphQL in an argument of another name.

@@ -1,0 +1,1 @@
+"""Import and export: a workspace's items and messages as lines of a file."""

@@ -1,0 +1,62 @@
+"""Files to read twice, and files that appear whole or not at all."""
+
+import os
+import secrets
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from api.core.errors import AppError, ErrorCode
+
+STANDARD = Path("-")
+"""The name of standard input and output."""
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """Open a file, or a copy of what can be read only once.
+
+    Raises:
+        AppError: BAD_REQUEST if it cannot be read.
+    """
+    with ExitStack() as stack:
+        try:
+            stream: BinaryIO = sys.stdin.buffer if path == STANDARD else stack.enter_context(path.open("rb"))
+            if path == STANDARD or not stream.seekable():
+                copy = stack.enter_context(tempfile.TemporaryFile())
+                shutil.copyfileobj(stream, copy)
+                stream = copy
+        except OSError as error:
+            raise AppError(ErrorCode.BAD_REQUEST, f"{path} cannot be read: {error.strerror}.") from error
+        yield stream
+
+
+@contextmanager
+def replaced(path: Path) -> Iterator[BinaryIO]:
+    """Give a stream whose bytes become the file when the block has ended well.
+
+    Raises:
+        AppError: BAD_REQUEST if it cannot be written.
+    """
+    path = path.resolve()
+    try:
+        if path.exists() and not path.is_file():
+            # A pipe or a device is written to, not replaced.
+            with path.open("wb") as stream:
+                yield stream
+            return
+        draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+        try:
+            with draft.open("xb") as stream:
+                yield stream
+                stream.flush()
+                os.fsync(stream.fileno())
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
+    except OSError as error:
+        raise AppError(ErrorCode.BAD_REQUEST, f"{path} cannot be written: {error.strerror}.") from error

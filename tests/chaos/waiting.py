@@ -1,0 +1,48 @@
+"""Waiting for a condition, with a limit, instead of sleeping and hoping."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+import asyncpg
+from sqlalchemy import make_url
+
+from db.engine import Database
+
+LIMIT_SECONDS = 60.0
+
+
+async def until(condition: Callable[[], Awaitable[bool]]) -> None:
+    """Wait until the condition is met."""
+    end = time.monotonic() + LIMIT_SECONDS
+    while not await condition():
+        assert time.monotonic() < end, "the condition was never met"
+        await asyncio.sleep(0.01)
+
+
+def someone_waits(database: Database) -> Callable[[], Awaitable[bool]]:
+    """Return the question whether a writer stands in line behind another one."""
+
+    async def at_the_gate() -> bool:
+        assert database._gate is not None
+        return bool(database._gate._lock._waiters)
+
+    async def for_a_lock() -> bool:
+        waiting: int = await ask_postgresql(
+            database,
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
+        )
+        return waiting > 0
+
+    return at_the_gate if database.is_sqlite else for_a_lock
+
+
+async def ask_postgresql(database: Database, statement: str) -> int:
+    """Run a statement on a connection of its own and return its one value."""
+    address = make_url(database.url).set(drivername="postgresql").render_as_string(hide_password=False)
+    connection = await asyncpg.connect(address)
+    try:
+        value: int = await connection.fetchval(statement)
+    finally:
+        await connection.close()
+    return value

@@ -1,0 +1,95 @@
+"""Migrations say the same as the models, and can be taken back."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Column, Connection, Integer, MetaData, Table, inspect
+
+from db import migrate
+from db.engine import Database
+from db.models import Base
+from tests import databases
+
+TABLES = {table.name for table in Base.metadata.sorted_tables}
+
+
+@pytest.fixture(params=databases.KINDS)
+def own_url(request: pytest.FixtureRequest, tmp_path: Path, worker: str) -> Iterator[str]:
+    """The address of a database that no other test sees, as these tests change its tables."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/own.db"
+        return
+    databases.require_postgresql()
+    with databases.postgresql_address(f"{worker}_own") as address:
+        yield address
+
+
+@pytest.fixture
+async def own(own_url: str) -> AsyncIterator[Database]:
+    database = Database(own_url)
+    await migrate.upgrade(database)
+    yield database
+    await database.dispose()
+
+
+async def ask(database: Database, question: Any) -> Any:
+    async with database.engines[0].connect() as connection:
+        return await connection.run_sync(question)
+
+
+def differences(metadata: MetaData) -> Any:
+    """Return the question what a migration to these models would still have to do."""
+
+    def compare(connection: Connection) -> list[Any]:
+        found: list[Any] = compare_metadata(
+            MigrationContext.configure(connection, opts={"compare_type": True}), metadata
+        )
+        return found
+
+    return compare
+
+
+def tables(connection: Connection) -> set[str]:
+    return set(inspect(connection).get_table_names())
+
+
+async def test_migrations_and_models_agree(own: Database) -> None:
+    assert await ask(own, differences(Base.metadata)) == []
+
+
+async def test_the_comparison_would_notice_a_column_that_no_migration_makes(own: Database) -> None:
+    changed = MetaData()
+    for table in Base.metadata.sorted_tables:
+        table.to_metadata(changed)
+    items: Table = changed.tables["items"]
+    items.append_column(Column("weight", Integer))
+    ((kind, _, table_name, column),) = await ask(own, differences(changed))
+    assert (kind, table_name, column.name) == ("add_column", "items", "weight")
+
+
+async def test_all_migrations_can_be_taken_back_and_applied_again(own: Database) -> None:
+    assert await ask(own, tables) == TABLES | {"alembic_version"}
+    assert await migrate.is_current(own)
+
+    await migrate.downgrade(own, "base")
+    assert await ask(own, tables) == {"alembic_version"}
+    assert not await migrate.is_current(own)
+
+    await migrate.upgrade(own)
+    assert await migrate.is_current(own)
+    assert await ask(own, differences(Base.metadata)) == []
+
+
+async def test_several_may_migrate_at_once(own: Database) -> None:
+    await migrate.downgrade(own, "base")
+    others = [Database(own.url.render_as_string(hide_password=False)) for _ in range(4)]
+    await asyncio.gather(*(migrate.upgrade(other) for other in others))
+    assert await ask(own, tables) == TABLES | {"alembic_version"}
+    for other in others:
+        assert await migrate.is_current(other)
+        await other.dispose()

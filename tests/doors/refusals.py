@@ -1,0 +1,55 @@
+"""What a refusal is: an error of the catalogue, and a database that is as it was."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from tests.doors.door import Door, DoorError
+from tests.doors.rows import all_rows
+
+STATUS = {
+    "BAD_REQUEST": 400,
+    "UNAUTHENTICATED": 401,
+    "FORBIDDEN": 403,
+    "NOT_FOUND": 404,
+    "CONFLICT": 409,
+    "PRECONDITION_FAILED": 412,
+    "VALIDATION_ERROR": 422,
+}
+"""The HTTP status of each code, spelled out here a second time so that the catalogue cannot drift."""
+
+
+class Refusal:
+    """The error, once the block is over."""
+
+    error: DoorError
+
+    @property
+    def message(self) -> str:
+        """What the client was told."""
+        return self.error.message
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """What a program was told."""
+        return self.error.details
+
+    @property
+    def paths(self) -> set[str]:
+        """The paths of invalid fields."""
+        return self.error.paths
+
+
+@asynccontextmanager
+async def refused(door: Door, code: str) -> AsyncIterator[Refusal]:
+    """Expect the call in the block to be refused with this code, and to leave every table as it was."""
+    before = await all_rows(door.app)
+    refusal = Refusal()
+    with pytest.raises(DoorError) as caught:
+        yield refusal
+    refusal.error = caught.value
+    assert caught.value.code == code, caught.value
+    assert caught.value.status == (STATUS[code] if door.name == "rest" else 200)
+    assert await all_rows(door.app) == before

@@ -1,0 +1,71 @@
+"""What the permission matrix acts on, made through the services, without a door."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from fastapi import FastAPI
+
+from api.schemas.items import ItemCreate
+from api.schemas.messages import MessageCreate
+from api.schemas.workspaces import MemberAdd, WorkspaceCreate
+from api.services.items import create_item, delete_item
+from api.services.members import add_member
+from api.services.messages import create_message
+from api.services.workspaces import create_workspace
+from db.engine import Database
+from db.models import Message, Role
+from tests.doors.people import Person, World, make_person
+
+
+@dataclass(frozen=True)
+class Target:
+    """A shared workspace with everything in it, and an account outside it."""
+
+    workspace: UUID
+    item: UUID
+    trashed: UUID
+    message: UUID
+    own_message: UUID
+    bystander: UUID
+    outsider: UUID
+
+
+@dataclass(frozen=True)
+class Cast:
+    """The callers of one column of the matrix, and the people around them."""
+
+    world: World
+    caller: Person | None
+    founder: Person
+    bystander: Person
+
+
+async def make_cast(app: FastAPI, world: World, caller: Person | None) -> Cast:
+    """Add the people who are never callers."""
+    return Cast(world, caller, await make_person(app, "founder"), await make_person(app, "bystander"))
+
+
+async def make_target(app: FastAPI, cast: Cast) -> Target:
+    """Make a workspace that has the world's people in their roles, and what the caller once wrote there."""
+    world, founder = cast.world, cast.founder
+    outsider = await make_person(app, "outsider")
+    database: Database = app.state.database
+    async with database.write() as uow:
+        workspace = (await create_workspace(uow, founder.actor, WorkspaceCreate(name="Target"))).id
+        for person, role in (
+            (world.admin, Role.ADMIN),
+            (world.editor, Role.EDITOR),
+            (world.viewer, Role.VIEWER),
+            (cast.bystander, Role.EDITOR),
+        ):
+            await add_member(uow, founder.actor, workspace, MemberAdd(user_id=person.id, role=role))
+        item, trashed = [
+            await create_item(uow, founder.actor, ItemCreate(workspace_id=workspace, title=title))
+            for title in ("Seeds", "Weeds")
+        ]
+        await delete_item(uow, founder.actor, trashed.id)
+        message = await create_message(uow, founder.actor, MessageCreate(workspace_id=workspace, body="Which?"))
+        # Whatever the caller may do today, it once could write.
+        own = Message(workspace_id=workspace, author_id=(cast.caller or founder).id, body="Mine")
+        await uow.session.insert(own)
+    return Target(workspace, item.id, trashed.id, message.id, own.id, cast.bystander.id, outsider.id)

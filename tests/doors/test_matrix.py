@@ -1,0 +1,195 @@
+"""Every operation, called by everybody, at both doors, compared code by code with one table."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from api.main import create_app
+from tests.conftest import make_settings
+from tests.doors.door import Door, DoorError
+from tests.doors.people import PASSWORD, World
+from tests.doors.rows import all_rows, put_back, take_rows
+from tests.doors.targets import Cast, Target, make_cast, make_target
+
+CODES = {
+    "ok": "OK",
+    "who": "UNAUTHENTICATED",
+    "no": "FORBIDDEN",
+    "none": "NOT_FOUND",
+    "last": "CONFLICT",  # the last administrator, who cannot go
+}
+
+# `viewer`, `editor` and `admin` are roles in the workspace; `root` is an administrator of accounts who
+# is no member of it, and `stranger` anybody else. What stands after the slash is a case of its own.
+TABLE = """
+operation                anonymous  viewer  editor  admin  stranger  root
+get_health               ok         ok      ok      ok     ok        ok
+get_ready                ok         ok      ok      ok     ok        ok
+login                    ok         ok      ok      ok     ok        ok
+create_user              ok         ok      ok      ok     ok        ok
+get_me                   who        ok      ok      ok     ok        ok
+update_me                who        ok      ok      ok     ok        ok
+list_users               who        no      no      no     no        ok
+get_user                 who        no      no      no     no        ok
+get_user/own             who        ok      ok      ok     ok        ok
+update_user              who        no      no      no     no        ok
+update_user/own          who        no      no      no     no        ok
+delete_user              who        no      no      no     no        ok
+delete_user/own          who        no      no      no     no        last
+create_user/root         no         no      no      no     no        ok
+list_workspaces          who        ok      ok      ok     ok        ok
+create_workspace         who        ok      ok      ok     ok        ok
+get_workspace            who        ok      ok      ok     none      none
+update_workspace         who        no      no      ok     none      none
+delete_workspace         who        no      no      ok     none      none
+list_members             who        ok      ok      ok     none      none
+add_member               who        no      no      ok     none      none
+update_member            who        no      no      ok     none      none
+update_member/own        who        no      no      ok     none      none
+remove_member            who        no      no      ok     none      none
+remove_member/own        who        ok      ok      ok     none      none
+list_items               who        ok      ok      ok     none      none
+list_items/personal      who        ok      ok      ok     ok        ok
+create_item              who        no      ok      ok     none      none
+create_item/personal     who        ok      ok      ok     ok        ok
+get_item                 who        ok      ok      ok     none      none
+update_item              who        no      ok      ok     none      none
+delete_item              who        no      ok      ok     none      none
+delete_item/permanent    who        no      no      ok     none      none
+restore_item             who        no      ok      ok     none      none
+list_messages            who        ok      ok      ok     none      none
+list_messages/thread     who        ok      ok      ok     none      none
+create_message           who        no      ok      ok     none      none
+create_message/thread    who        no      ok      ok     none      none
+get_message              who        ok      ok      ok     none      none
+update_message           who        no      no      no     none      none
+update_message/own       who        no      ok      ok     none      none
+delete_message           who        no      no      ok     none      none
+delete_message/own       who        no      ok      ok     none      none
+list_changes             who        ok      ok      ok     none      none
+"""
+
+HEADER, *ROWS = [line.split() for line in TABLE.strip().splitlines()]
+COLUMNS = HEADER[1:]
+EXPECTED = {case: dict(zip(COLUMNS, (CODES[word] for word in words), strict=True)) for case, *words in ROWS}
+REST_ONLY = {"get_health", "get_ready"}
+"""Asked by machines that watch the process, not by clients."""
+
+READING = ("get_", "list_", "login")
+
+Arguments = dict[str, Any]
+
+
+def _account(role: str) -> Arguments:
+    email = f"{uuid4().hex}@example.com"
+    return {"name": "New", "email": email, "password": PASSWORD, "password_confirm": PASSWORD, "role": role}
+
+
+def _sign_in(cast: Cast, _target: Target) -> Arguments:
+    return {"data": {"email": (cast.caller or cast.founder).email, "password": PASSWORD}}
+
+
+def _own_id(cast: Cast) -> str:
+    return str((cast.caller or cast.founder).id)
+
+
+def _member(target: Target, user: object, **arguments: Any) -> Arguments:
+    return {"id": str(target.workspace), "user_id": str(user), **arguments}
+
+
+def _in_workspace(target: Target, **data: Any) -> Arguments:
+    return {"data": {"workspace_id": str(target.workspace), **data}}
+
+
+CALLS: dict[str, Callable[[Cast, Target], Arguments]] = {
+    "get_health": lambda _cast, _target: {},
+    "get_ready": lambda _cast, _target: {},
+    "login": _sign_in,
+    "create_user": lambda _cast, _target: {"data": _account("member")},
+    "create_user/root": lambda _cast, _target: {"data": _account("admin")},
+    "get_me": lambda _cast, _target: {},
+    "update_me": lambda _cast, _target: {"data": {"name": "Renamed"}},
+    "list_users": lambda _cast, _target: {},
+    "get_user": lambda _cast, target: {"id": str(target.outsider)},
+    "get_user/own": lambda cast, _target: {"id": _own_id(cast)},
+    "update_user": lambda _cast, target: {"id": str(target.outsider), "data": {"disabled": True}},
+    "update_user/own": lambda cast, _target: {"id": _own_id(cast), "data": {"name": "Myself"}},
+    "delete_user": lambda _cast, target: {"id": str(target.outsider)},
+    "delete_user/own": lambda cast, _target: {"id": _own_id(cast)},
+    "list_workspaces": lambda _cast, _target: {},
+    "create_workspace": lambda _cast, _target: {"data": {"name": "New"}},
+    "get_workspace": lambda _cast, target: {"id": str(target.workspace)},
+    "update_workspace": lambda _cast, target: {"id": str(target.workspace), "data": {"name": "Mine"}},
+    "delete_workspace": lambda _cast, target: {"id": str(target.workspace)},
+    "list_members": lambda _cast, target: {"id": str(target.workspace)},
+    "add_member": lambda _cast, target: {"id": str(target.workspace), "data": {"user_id": str(target.outsider)}},
+    "update_member": lambda _cast, target: _member(target, target.bystander, data={"role": "viewer"}),
+    "update_member/own": lambda cast, target: _member(target, _own_id(cast), data={"role": "editor"}),
+    "remove_member": lambda _cast, target: _member(target, target.bystander),
+    "remove_member/own": lambda cast, target: _member(target, _own_id(cast)),
+    "list_items": lambda _cast, target: {"workspace_id": str(target.workspace)},
+    "list_items/personal": lambda _cast, _target: {},
+    "create_item": lambda _cast, target: _in_workspace(target, title="New"),
+    "create_item/personal": lambda _cast, _target: {"data": {"title": "New"}},
+    "get_item": lambda _cast, target: {"id": str(target.item)},
+    "update_item": lambda _cast, target: {"id": str(target.item), "data": {"status": "done"}},
+    "delete_item": lambda _cast, target: {"id": str(target.item)},
+    "delete_item/permanent": lambda _cast, target: {"id": str(target.item), "permanent": True},
+    "restore_item": lambda _cast, target: {"id": str(target.trashed)},
+    "list_messages": lambda _cast, target: {"workspace_id": str(target.workspace)},
+    "list_messages/thread": lambda _cast, target: {"item_id": str(target.item)},
+    "create_message": lambda _cast, target: _in_workspace(target, body="New"),
+    "create_message/thread": lambda _cast, target: {"data": {"item_id": str(target.item), "body": "New"}},
+    "get_message": lambda _cast, target: {"id": str(target.message)},
+    "update_message": lambda _cast, target: {"id": str(target.message), "data": {"body": "Changed"}},
+    "update_message/own": lambda _cast, target: {"id": str(target.own_message), "data": {"body": "Changed"}},
+    "delete_message": lambda _cast, target: {"id": str(target.message)},
+    "delete_message/own": lambda _cast, target: {"id": str(target.own_message)},
+    "list_changes": lambda _cast, target: {"id": str(target.workspace)},
+}
+
+
+def test_the_table_has_every_operation_of_the_openapi_document(tmp_path: Path) -> None:
+    paths = create_app(make_settings(f"sqlite:///{tmp_path}/unused.db", tmp_path)).openapi()["paths"]
+    operations = {operation["operationId"] for methods in paths.values() for operation in methods.values()}
+    assert {case.partition("/")[0] for case in EXPECTED} == operations
+    assert set(EXPECTED) == set(CALLS)
+
+
+@pytest.mark.parametrize("column", COLUMNS)
+async def test_everybody_gets_the_code_in_the_table_and_who_is_refused_changes_nothing(
+    door: Door, world: World, column: str
+) -> None:
+    cast = await make_cast(door.app, world, _caller(world, column))
+    target = await make_target(door.app, cast)
+    fresh, rows = await take_rows(door.app), await all_rows(door.app)
+    answers: dict[str, str] = {}
+    expected = {
+        case: codes[column]
+        for case, codes in EXPECTED.items()
+        if door.name == "rest" or case.partition("/")[0] not in REST_ONLY
+    }
+    for case in expected:
+        answers[case] = await _answer(door, case, cast, target)
+        now = await all_rows(door.app)
+        changes = answers[case] == "OK" and not case.startswith(READING)
+        assert (now != rows) == changes, f"{case} by {column} answered {answers[case]}"
+        if changes:
+            await put_back(door.app, fresh)
+    assert answers == expected
+
+
+def _caller(world: World, column: str) -> Any:
+    return None if column == "anonymous" else getattr(world, "administrator" if column == "root" else column)
+
+
+async def _answer(door: Door, case: str, cast: Cast, target: Target) -> str:
+    token = cast.caller.token if cast.caller else None
+    try:
+        await door.call(case.partition("/")[0], token=token, **CALLS[case](cast, target))
+    except DoorError as error:
+        return error.code
+    return "OK"

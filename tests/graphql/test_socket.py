@@ -1,0 +1,107 @@
+"""The socket: graphql-transport-ws alone, with who asks in the connection's parameters."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from gql import Client, gql
+from gql.transport.exceptions import TransportQueryError
+from gql.transport.websockets import WebsocketsTransport
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
+from websockets.typing import Subprotocol
+
+from tests.live import LiveServer, serve
+
+ME = "{ me { email } }"
+
+
+@pytest.fixture
+async def server(sqlite_url: str, tmp_path: Path) -> AsyncIterator[LiveServer]:
+    async with serve(sqlite_url, tmp_path) as server:
+        yield server
+
+
+async def sign_in(server: LiveServer) -> str:
+    async with httpx.AsyncClient(base_url=server.url) as client:
+        answer = await client.post(
+            "/api/auth/login", json={"email": server.admin_email, "password": server.admin_password}
+        )
+    return f"Bearer {answer.json()['access_token']}"
+
+
+def address(server: LiveServer) -> str:
+    return server.url.replace("http", "ws") + "/graphql"
+
+
+@asynccontextmanager
+async def socket(
+    server: LiveServer, protocol: str = "graphql-transport-ws", **options: Any
+) -> AsyncIterator[ClientConnection]:
+    async with connect(address(server), subprotocols=[Subprotocol(protocol)], proxy=None, **options) as connection:
+        yield connection
+
+
+async def exchange(connection: ClientConnection, **message: Any) -> Any:
+    await connection.send(json.dumps(message))
+    return json.loads(await connection.recv())
+
+
+async def run(connection: ClientConnection, query: str, number: str = "1") -> Any:
+    answer = await exchange(connection, id=number, type="subscribe", payload={"query": query})
+    assert (answer["type"], answer["id"]) == ("next", number)
+    assert json.loads(await connection.recv()) == {"id": number, "type": "complete"}
+    return answer["payload"]
+
+
+async def test_the_socket_speaks_for_whom_its_parameters_name(server: LiveServer) -> None:
+    token = await sign_in(server)
+    transport = WebsocketsTransport(url=address(server), init_payload={"Authorization": token})
+    async with Client(transport=transport) as session:
+        assert await session.execute(gql(ME)) == {"me": {"email": server.admin_email}}
+        with pytest.raises(TransportQueryError) as caught:
+            await session.execute(gql('{ item(id: "00000000-0000-0000-0000-000000000000") { id } }'))
+        assert caught.value.errors is not None
+        assert caught.value.errors[0]["extensions"]["code"] == "NOT_FOUND"
+
+    async with socket(server) as connection:
+        assert await exchange(connection, type="connection_init", payload={"authorization": token}) == {
+            "type": "connection_ack"
+        }
+        for number in ("1", "2"):
+            assert await run(connection, ME, number) == {"data": {"me": {"email": server.admin_email}}}
+        assert await exchange(connection, type="ping") == {"type": "pong"}
+
+    for parameters, message in (({}, "Sign in first"), ({"Authorization": "Bearer x"}, ""), ({"Authorization": 1}, "")):
+        async with socket(server) as connection:
+            await exchange(connection, type="connection_init", payload=parameters)
+            (error,) = (await run(connection, ME))["errors"]
+            assert (error["extensions"]["code"], message in error["message"]) == ("UNAUTHENTICATED", True)
+
+
+async def test_other_protocols_and_foreign_pages_are_refused(server: LiveServer) -> None:
+    for options in ({"protocol": "graphql-ws"}, {"origin": "https://elsewhere.test"}):
+        # Refused in the handshake, or closed before anything is answered.
+        with pytest.raises((InvalidHandshake, ConnectionClosed)):
+            async with socket(server, **options) as connection:
+                await exchange(connection, type="connection_init", payload={})
+
+    async with socket(server) as connection:
+        # Without `connection_init` nothing runs.
+        with pytest.raises(ConnectionClosed) as caught:
+            await exchange(connection, id="1", type="subscribe", payload={"query": ME})
+        assert caught.value.rcvd is not None
+        assert caught.value.rcvd.code == 4401
+
+    async with socket(server) as connection:
+        await exchange(connection, type="connection_init", payload={})
+        deep = "{ workspaces(first: 100) { nodes { items(first: 100) { nodes { id } } } } }"
+        refusal = await exchange(connection, id="1", type="subscribe", payload={"query": deep})
+        (error,) = refusal["payload"]
+        assert (refusal["type"], refusal["id"]) == ("error", "1")
+        assert error["extensions"]["code"] == "QUERY_TOO_COMPLEX"
+        assert error["extensions"]["details"] == {"limit": "cost", "maximum": 5000, "actual": 10201}

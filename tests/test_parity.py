@@ -1,0 +1,345 @@
+"""One operation, two doors: whatever one of them has, the other has under the same name."""
+
+import json
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from graphql import (
+    GraphQLArgument,
+    GraphQLEnumType,
+    GraphQLField,
+    GraphQLInputObjectType,
+    GraphQLObjectType,
+    GraphQLSchema,
+    build_schema,
+    get_named_type,
+    is_introspection_type,
+    is_specified_scalar_type,
+)
+
+from api.config import Settings
+from api.core.errors import STATUS
+from api.main import create_app
+from api.problems import MEDIA_TYPE
+from api.schemas import changes, health, items, messages, users, workspaces
+from api.schemas.types import Input, Output
+from graphql_schema import ENUMS
+from graphql_schema.schema import create_schema
+
+ROOT = Path(__file__).parent.parent
+MODULES = (changes, health, items, messages, users, workspaces)
+
+REST_ONLY = {
+    "get_health": "asked by what watches the process, which speaks no GraphQL",
+    "get_ready": "asked by load balancers, which speak no GraphQL",
+}
+"""Operations that one door has to itself, and why."""
+
+PAGING = {"skip", "limit", "cursor", "include_total"}
+"""Which part of a list is wanted; in GraphQL `first`, `after`, `last`, `before` and `totalCount`."""
+
+NO_MODEL_INPUTS = {"ItemQuery", "MessageQuery", "ChangeQuery", "PageQuery"}
+"""Query strings; in GraphQL these are arguments, compared operation by operation."""
+
+REST_OUTPUTS: dict[str, type[Output]] = {
+    "AccessToken": users.AccessToken,
+    "Account": users.AccountRead,
+    "Change": changes.ChangeRead,
+    "Item": items.ItemRead,
+    "Member": workspaces.MemberState,
+    "Message": messages.MessageRead,
+    "User": users.UserRead,
+    "Workspace": workspaces.WorkspaceRead,
+}
+"""The output schema behind each GraphQL type that stands for a thing."""
+
+ONLY_IN_GRAPHQL = {
+    ("Member", "email"): "REST has it inside `user`, where GraphQL has the User type everybody sees",
+    ("Workspace", "role"): "depends on the caller, so that REST leaves it to the list of members",
+}
+
+
+@cache
+def openapi() -> dict[str, Any]:
+    document: dict[str, Any] = create_app(Settings.model_construct(secret_key=None)).openapi()
+    return document
+
+
+@cache
+def schema() -> GraphQLSchema:
+    return build_schema(create_schema(Settings.model_construct()).as_str())
+
+
+@cache
+def operations() -> dict[str, dict[str, Any]]:
+    """Return the REST operations by name."""
+    return {one["operationId"]: one for methods in openapi()["paths"].values() for one in methods.values()}
+
+
+def graphql_operations() -> dict[str, GraphQLField]:
+    """Return the root fields by kind and name, such as `mutation updateItem`."""
+    kinds = {
+        "query": schema().query_type,
+        "mutation": schema().mutation_type,
+        "subscription": schema().subscription_type,
+    }
+    return {f"{kind} {name}": field for kind, root in kinds.items() if root for name, field in root.fields.items()}
+
+
+def camel(name: str) -> str:
+    head, *tail = name.split("_")
+    return head + "".join(part.capitalize() for part in tail)
+
+
+def snake(name: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+
+
+def graphql_name(operation: str) -> str:
+    """Return where DESIGN's rule puts an operation: reads drop their verb."""
+    verb, _, rest = operation.partition("_")
+    return f"query {camel(rest)}" if verb in ("get", "list") else f"mutation {camel(operation)}"
+
+
+SHARED = sorted(set(operations()) - set(REST_ONLY))
+
+
+def test_the_naming_rule_is_the_one_of_the_design() -> None:
+    assert graphql_name("update_item") == "mutation updateItem"
+    assert graphql_name("get_item") == "query item"
+    assert graphql_name("list_items") == "query items"
+    assert graphql_name("get_me") == "query me"
+    assert graphql_name("login") == "mutation login"
+
+
+def test_every_operation_exists_at_both_doors() -> None:
+    assert {graphql_name(operation) for operation in SHARED} == set(graphql_operations())
+    assert set(REST_ONLY) <= set(operations())
+
+
+def test_no_operation_of_rest_has_its_name_by_accident() -> None:
+    count = sum(len(methods) for methods in openapi()["paths"].values())
+    assert len(operations()) == count
+    assert all(re.fullmatch(r"[a-z]+(_[a-z]+)*", name) for name in operations())
+
+
+@pytest.mark.parametrize("operation", SHARED)
+def test_an_operation_takes_the_same_at_both_doors(operation: str) -> None:
+    field = graphql_operations()[graphql_name(operation)]
+    assert _rest_parameters(operation) == _graphql_parameters(field)
+
+
+def _rest_parameters(operation: str) -> set[str]:
+    parameters = operations()[operation].get("parameters", [])
+    names = {one["name"] for one in parameters if one["in"] in ("path", "query")} - _paging(operation)
+    if any(one["name"] == "if-match" for one in parameters):
+        names.add("expected_version")
+    if operation in ("list_members", "list_changes", "add_member", "update_member", "remove_member"):
+        # `id` in a path under /workspaces; where a member or a change is meant, it needs its whole name.
+        names = names - {"id"} | {"workspace_id"}
+    body = operations()[operation].get("requestBody")
+    if body is not None:
+        names.add(f"input: {_reference(body['content']['application/json']['schema'])}")
+    return names
+
+
+def _paging(operation: str) -> set[str]:
+    return set() if operation == "list_changes" else PAGING
+
+
+def _graphql_parameters(field: GraphQLField) -> set[str]:
+    names = set()
+    for name, argument in field.args.items():
+        if name == "input":
+            names.add(f"input: {get_named_type(argument.type).name}")
+        elif name == "filter":
+            kind = get_named_type(argument.type)
+            assert isinstance(kind, GraphQLInputObjectType)
+            names |= {snake(part) for part in kind.fields}
+        elif name not in _relay(field):
+            names.add(snake(name))
+    return names
+
+
+def _relay(field: GraphQLField) -> set[str]:
+    """Return the paging arguments, all four of which a connection must have."""
+    if not get_named_type(field.type).name.endswith("Connection"):
+        return set()
+    relay = {"first", "after", "last", "before"}
+    assert relay <= set(field.args)
+    return relay
+
+
+@pytest.mark.parametrize("operation", SHARED)
+def test_an_operation_answers_the_same_thing_at_both_doors(operation: str) -> None:
+    field = graphql_operations()[graphql_name(operation)]
+    responses = operations()[operation]["responses"]
+    answer = get_named_type(field.type).name
+    if "204" in responses:
+        assert answer == "Deleted"
+        return
+    good = responses.get("200") or responses["201"]
+    name = _reference(good["content"]["application/json"]["schema"])
+    assert answer.replace("Connection", "List") == name.removesuffix("Read")
+
+
+def _reference(node: dict[str, Any]) -> str:
+    return str(node["$ref"]).rsplit("/", 1)[1]
+
+
+def models(kind: type[Any]) -> dict[str, type[Any]]:
+    found = (value for module in MODULES for value in vars(module).values())
+    return {one.__name__: one for one in found if isinstance(one, type) and issubclass(one, kind)}
+
+
+INPUTS = {
+    name: model for name, model in models(Input).items() if name not in NO_MODEL_INPUTS and name != Input.__name__
+}
+
+
+def test_every_input_of_one_door_is_one_of_the_other() -> None:
+    graphql = {name for name, one in schema().type_map.items() if isinstance(one, GraphQLInputObjectType)}
+    assert graphql == set(INPUTS)
+
+
+@pytest.mark.parametrize("name", sorted(INPUTS))
+def test_an_input_has_the_same_fields_and_descriptions_at_both_doors(name: str) -> None:
+    one = schema().type_map[name]
+    assert isinstance(one, GraphQLInputObjectType)
+    graphql = {key: (field.description, _required(field)) for key, field in one.fields.items()}
+    model = {camel(key): (field.description, field.is_required()) for key, field in INPUTS[name].model_fields.items()}
+    assert graphql == model
+    if name in openapi()["components"]["schemas"]:
+        assert {key: text for key, (text, _) in model.items()} == _documented(name)
+
+
+def _required(field: Any) -> bool:
+    return str(field.type).endswith("!")
+
+
+def _documented(name: str) -> dict[str, str]:
+    properties = openapi()["components"]["schemas"][name]["properties"]
+    return {camel(key): one["description"] for key, one in properties.items()}
+
+
+def test_every_thing_of_graphql_is_compared_with_its_rest_schema() -> None:
+    things = {
+        name
+        for name, one in schema().type_map.items()
+        if isinstance(one, GraphQLObjectType)
+        and not is_introspection_type(one)
+        and not name.endswith(("Connection", "Edge"))
+        and name not in ("Query", "Mutation", "PageInfo", "Deleted", "ChangeList")
+    }
+    assert things == set(REST_OUTPUTS)
+    known = {*INPUTS, *(kind.__name__ for kind in ENUMS), "Problem"}
+    shown = {name for name in openapi()["components"]["schemas"] if name not in known and not name.endswith("List")}
+    compared = {model.__name__ for model in REST_OUTPUTS.values()}
+    # REST shows the people behind members inside these, and the health of the process at its door alone.
+    assert shown == compared - {"UserRead", "MemberState"} | {"MemberRead", "MemberUser", "Health"}
+
+
+def test_what_graphql_alone_shows_is_still_there() -> None:
+    for name, key in ONLY_IN_GRAPHQL:
+        one = schema().type_map[name]
+        assert isinstance(one, GraphQLObjectType)
+        assert key in one.fields
+    inside = set(workspaces.MemberUser.model_fields)
+    assert inside == {*users.UserRead.model_fields, "email"}
+    assert set(workspaces.MemberRead.model_fields) == {*workspaces.MemberState.model_fields, "user"}
+
+
+@pytest.mark.parametrize("name", sorted(REST_OUTPUTS))
+def test_a_thing_shows_the_same_plain_fields_at_both_doors(name: str) -> None:
+    one = schema().type_map[name]
+    assert isinstance(one, GraphQLObjectType)
+    plain = {
+        key: (field.description, str(field.type).endswith("!"))
+        for key, field in one.fields.items()
+        if not isinstance(get_named_type(field.type), GraphQLObjectType) and (name, key) not in ONLY_IN_GRAPHQL
+    }
+    model = REST_OUTPUTS[name]
+    nullable = {key for key, part in model.model_json_schema()["properties"].items() if _takes_null(part)}
+    assert plain == {camel(key): (field.description, key not in nullable) for key, field in model.model_fields.items()}
+
+
+def _takes_null(part: dict[str, Any]) -> bool:
+    return {"type": "null"} in part.get("anyOf", [])
+
+
+def test_enumerations_have_the_same_values_at_both_doors() -> None:
+    graphql = {
+        name: set(one.values)
+        for name, one in schema().type_map.items()
+        if isinstance(one, GraphQLEnumType) and not is_introspection_type(one)
+    }
+    assert graphql == {kind.__name__: {member.name for member in kind} for kind in ENUMS}
+    rest = openapi()["components"]["schemas"]
+    for kind in ENUMS:
+        assert set(rest[kind.__name__]["enum"]) == {member.value for member in kind}
+        for member in kind:
+            # An order is `-created` here and CREATED_DESC there; everything else differs in case only.
+            expected = re.sub(r"^-(.*)$", r"\1_desc", member.value)
+            assert member.name.lower() in (expected, f"{expected}_asc")
+
+
+@pytest.mark.parametrize("operation", sorted(operations()))
+def test_every_operation_of_rest_is_documented_with_its_errors(operation: str) -> None:
+    one = operations()[operation]
+    assert one["summary"]
+    assert one["description"].rstrip().endswith(".")
+    assert one["tags"]
+    assert all(parameter["description"] for parameter in one.get("parameters", []))
+    errors = {status: answer for status, answer in one["responses"].items() if int(status) >= 400}
+    for status, answer in errors.items():
+        assert answer["content"] == {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+        codes = re.findall(r"`(\w+)`", answer["description"])
+        assert codes
+        assert {STATUS[code] for code in codes} == {int(status)}
+    assert _expected_errors(operation) <= set(errors)
+
+
+def _expected_errors(operation: str) -> set[str]:
+    if operation in REST_ONLY:
+        return {"503"} if operation == "get_ready" else set()
+    expected = {"400", "401", "422", "500", "503"}
+    names = {parameter["name"] for parameter in operations()[operation].get("parameters", [])}
+    if "id" in names:
+        expected |= {"403", "404"}
+    if "if-match" in names:
+        expected |= {"412"}
+    if "requestBody" in operations()[operation]:
+        expected |= {"413", "415"}
+    return expected
+
+
+def test_everything_in_the_graphql_schema_has_a_description() -> None:
+    bare = [path for path, thing in _described() if not (thing.description or "").strip()]
+    assert bare == []
+
+
+def _described() -> list[tuple[str, Any]]:
+    found: list[tuple[str, Any]] = []
+    for name, one in schema().type_map.items():
+        if is_introspection_type(one) or is_specified_scalar_type(one):
+            continue
+        found.append((name, one))
+        if isinstance(one, GraphQLObjectType | GraphQLInputObjectType):
+            for key, field in one.fields.items():
+                found.append((f"{name}.{key}", field))
+                arguments: dict[str, GraphQLArgument] = getattr(field, "args", {})
+                found += [(f"{name}.{key}({key_})", argument) for key_, argument in arguments.items()]
+    return found
+
+
+def test_the_openapi_snapshot_is_what_the_application_generates() -> None:
+    generated = json.dumps(openapi(), indent=2, ensure_ascii=False) + "\n"
+    assert (ROOT / "openapi.json").read_text() == generated
+
+
+def test_the_graphql_snapshot_is_what_the_application_generates() -> None:
+    generated = create_schema(Settings.model_construct()).as_str() + "\n"
+    assert (ROOT / "graphql_schema" / "schema.graphql").read_text() == generated
