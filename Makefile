@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint format types imports snapshots snapshots-update migration lock clean
+.PHONY: help run test chaos check lint format types imports snapshots snapshots-update migration lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -14,6 +14,10 @@ run: $(VENV)/installed ## Start the server, with everything it needs
 
 test: $(VENV)/installed-dev ## Run the tests
 	@$(BIN)/pytest $(ARGS)
+
+chaos: $(VENV)/installed-dev ## Pull every plug at full size (some minutes); CHAOS_SEED=… replays a run
+	@CHAOS=full $(BIN)/pytest --numprocesses=0 --capture=no tests/chaos/test_live_chaos.py \
+		tests/chaos/test_sqlite_writers.py $(ARGS)
 
 check: lint types imports snapshots test ## What CI runs
 

@@ -59,6 +59,9 @@ def serve() -> None:
         log_config=None,
         access_log=False,
         server_header=False,
+        ws_max_size=settings.body_limit_bytes,
+        ws_ping_interval=settings.socket_ping_seconds,
+        ws_ping_timeout=settings.socket_ping_seconds,
         timeout_graceful_shutdown=5,
     )
 

@@ -31,6 +31,12 @@ def _check_url(value: str | None) -> str | None:
     return value
 
 
+def _check_redis(value: str | None) -> str | None:
+    if value is not None and not value.startswith(("redis://", "rediss://", "unix://")):
+        raise ValueError("it must begin with redis://, rediss:// or unix://")
+    return value
+
+
 def _address(value: str) -> str:
     if not value.startswith(("http://", "https://")):
         raise ValueError("it must begin with http:// or https://")
@@ -63,6 +69,17 @@ class Settings(BaseSettings):
         Field(description="`postgresql://…` or `sqlite:///…`; an embedded SQLite file in DATA_DIR if not set."),
     ] = None
     database_pool_size: Annotated[Count, Field(description="Connections per process.")] = 10
+    redis_url: Annotated[
+        str | None,
+        AfterValidator(_check_redis),
+        Field(description="`redis://…`: wakes the other processes and machines at once, instead of at the beat."),
+    ] = None
+    live_beat_seconds: Annotated[
+        float, Field(gt=0, description="How often to look for changes whose wake-up was lost.")
+    ] = 5.0
+    log_retention_days: Annotated[
+        int | None, Field(ge=1, description="Remove changes that are older; all are kept if not set.")
+    ] = None
     secret_key: Annotated[
         SecretStr | None,
         AfterValidator(_check_secret),
@@ -98,6 +115,12 @@ class Settings(BaseSettings):
     graphql_max_aliases: Annotated[Count, Field(description="Most aliases in a query.")] = 30
     graphql_max_tokens: Annotated[Count, Field(description="Longest query, in tokens.")] = 2000
     graphql_max_cost: Annotated[Count, Field(description="Most objects that a query may ask for.")] = 5000
+    socket_init_seconds: Annotated[float, Field(gt=0, description="How long a socket may stay silent at first.")] = 10.0
+    socket_max_operations: Annotated[Count, Field(description="Most subscriptions at once on one socket.")] = 50
+    socket_max_per_user: Annotated[Count, Field(description="Most open sockets of a user, per process.")] = 50
+    socket_ping_seconds: Annotated[
+        float, Field(gt=0, description="How often an idle socket is asked for a sign of life.")
+    ] = 20.0
     log_format: Annotated[
         Literal["auto", "console", "json"], Field(description="`auto`: colour on a terminal, JSON elsewhere.")
     ] = "auto"

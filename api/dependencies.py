@@ -16,6 +16,7 @@ from api.core.pages import PageArguments
 from api.request_log import record_of
 from api.schemas.pages import PageQuery
 from api.services import auth
+from api.services.live.hub import Hub
 from db.engine import Database
 from db.unit_of_work import ReadUnit, UnitOfWork
 
@@ -28,6 +29,12 @@ def get_database(connection: HTTPConnection) -> Database:
     """Return the application's database."""
     database: Database = connection.app.state.database
     return database
+
+
+def get_hub(connection: HTTPConnection) -> Hub:
+    """Return the hub of this process."""
+    hub: Hub = connection.app.state.hub
+    return hub
 
 
 def get_identity(connection: HTTPConnection) -> Identity:
@@ -93,6 +100,7 @@ def page_of(query: PageQuery) -> PageArguments:
 Read = Annotated[ReadUnit, Depends(_get_read_unit, scope="function")]
 Write = Annotated[UnitOfWork, Depends(_get_unit_of_work, scope="function")]
 CurrentActor = Annotated[Actor, Depends(_get_actor)]
+LiveHub = Annotated[Hub, Depends(get_hub)]
 InstalledIdentity = Annotated[Identity, Depends(get_identity)]
 ExpectedVersion = Annotated[int | None, Depends(_get_expected_version)]
 Id = Annotated[UUID, Path(alias="id", description="The id.")]

@@ -39,7 +39,7 @@ def from_http(error: HTTPException) -> AppError:
 
 def _respond(request: Request, error: AppError, headers: Mapping[str, str] | None = None) -> Response:
     record = record_of(request)
-    record.error_codes.append(error.code)
+    record.note_error(error.code)
     return problem_response(error, record.request_id, dict(headers or {}))
 
 

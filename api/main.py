@@ -1,5 +1,7 @@
 """The composition root: the only module that knows everything."""
 
+import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -17,8 +19,13 @@ from api.logs import configure_logging
 from api.problems import PROBLEM_SCHEMA
 from api.request_log import RequestLogMiddleware
 from api.routers import API_ROUTERS, SERVICE_ROUTERS
+from api.services.live.bus import LocalBus, RedisBus
+from api.services.live.hub import Hub, HubOptions
+from api.services.retention import keep_trimmed
+from api.shutdown import at_exit_signal
 from db.engine import Database
 from graphql_schema.router import graphql_router
+from graphql_schema.sharing import SharedResults
 
 DESCRIPTION = """A backend for team apps: accounts, workspaces, items and messages behind one set of services with two
 doors, REST and GraphQL. Every operation here exists at `/graphql` under the same name, with the same rules and errors.
@@ -33,9 +40,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     configure_logging(settings)
     database = Database(settings.database_address, settings.database_options)
 
+    bus = RedisBus(settings.redis_url) if settings.redis_url else LocalBus()
+    hub = Hub(database, bus, HubOptions(beat=settings.live_beat_seconds))
+
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        yield
+        async with hub.running(), _trimming(database, settings.log_retention_days):
+            with at_exit_signal(hub.say_goodbye):
+                yield
         await database.dispose()
 
     app = FastAPI(
@@ -50,6 +62,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = settings
     app.state.database = database
     app.state.identity = settings.identity()
+    app.state.hub = hub
+    app.state.shared_results = SharedResults()
     install_error_handlers(app)
     for router in API_ROUTERS:
         app.include_router(router, prefix="/api")
@@ -69,6 +83,19 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(RequestLogMiddleware)
     _describe(app)
     return app
+
+
+@asynccontextmanager
+async def _trimming(database: Database, days: int | None) -> AsyncIterator[None]:
+    """Keep the logs trimmed for the length of the block, if they are to be trimmed at all."""
+    task = asyncio.create_task(keep_trimmed(database, days=days)) if days else None
+    try:
+        yield
+    finally:
+        if task is not None:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
 
 
 def _docs_page(settings: Settings) -> Any:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from uuid import uuid4
 
 import structlog
+from anyio import BrokenResourceError
 from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -28,6 +29,11 @@ class RequestRecord:
     operation: str | None = None
     status: int | None = None
     error_codes: list[str] = field(default_factory=list)
+
+    def note_error(self, code: str) -> None:
+        """Remember an error for the line, each kind once: a socket may live for weeks."""
+        if code not in self.error_codes:
+            self.error_codes.append(code)
 
 
 def record_of(connection: HTTPConnection) -> RequestRecord:
@@ -63,12 +69,19 @@ class RequestLogMiddleware:
             try:
                 await self.app(scope, receive, send_marked)
             except Exception as error:
+                if _is_hang_up(error):
+                    return
                 logger.exception("request failed", exc_info=error)
-                record.error_codes.append(INTERNAL.code)
+                record.note_error(INTERNAL.code)
                 if scope["type"] == "http" and record.status is None:
                     await problem_response(INTERNAL, record.request_id)(scope, receive, send_marked)
             finally:
                 _write_line(scope, record, time.perf_counter() - began)
+
+
+def _is_hang_up(error: Exception) -> bool:
+    """Return whether FastAPI's event stream merely found nobody any more to hand its next event to."""
+    return isinstance(error, ExceptionGroup) and error.split(BrokenResourceError)[1] is None
 
 
 def _request_id(scope: Scope) -> str:

@@ -1,9 +1,14 @@
 """Engines for SQLite and PostgreSQL behind one `Database`."""
 
-from collections.abc import AsyncIterator
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+from weakref import WeakSet
 
 from sqlalchemy import URL, Connection, event, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -13,6 +18,8 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from db.errors import translate_errors
 from db.session import ReadSession, WriteGate, WriteSession
 from db.unit_of_work import ReadUnit, UnitOfWork
+
+DISPOSE_SECONDS = 5.0
 
 _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
 
@@ -51,16 +58,22 @@ class Database:
     def __init__(self, address: str, options: DatabaseOptions | None = None) -> None:
         self.url = normalise_url(address)
         self.options = options or DatabaseOptions()
+        self._threads: WeakSet[threading.Thread] = WeakSet()
+        self._listeners: list[Callable[[UnitOfWork], None]] = []
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         if self.is_sqlite:
-            self._writer = _sqlite_engine(self.url, self.options, "BEGIN IMMEDIATE")
-            self._reader = _sqlite_engine(self.url, self.options, "BEGIN")
+            self._writer = _sqlite_engine(self.url, self.options, "BEGIN IMMEDIATE", self._threads)
+            self._reader = _sqlite_engine(self.url, self.options, "BEGIN", self._threads)
             self._gate: WriteGate | None = WriteGate(self.options.busy_timeout)
         else:
             self._writer = _postgresql_engine(self.url, self.options)
             # Both share one pool; the options travel in the BEGIN statement itself.
             self._reader = self._writer.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             self._gate = None
+
+    def on_commit(self, listener: Callable[[UnitOfWork], None]) -> None:
+        """Call the listener with every unit of work that was committed, after its commit."""
+        self._listeners.append(listener)
 
     @property
     def engines(self) -> tuple[AsyncEngine, ...]:
@@ -83,11 +96,14 @@ class Database:
         async with AsyncSession(self._writer, expire_on_commit=False, autoflush=False) as session:
             writer = WriteSession(session, self._gate)
             try:
-                yield UnitOfWork(writer)
+                uow = UnitOfWork(writer)
+                yield uow
                 await writer.commit()
             finally:
                 # Roll back first: the next writer must not meet our transaction still open.
                 await writer.release()
+        for listener in self._listeners:
+            listener(uow)
 
     async def ping(self) -> None:
         """Ask the database for a sign of life.
@@ -100,12 +116,19 @@ class Database:
                 await connection.execute(text("SELECT 1"))
 
     async def dispose(self) -> None:
-        """Close all connections."""
+        """Close all connections, and wait for what works for them.
+
+        On SQLite each connection has a thread. One whose statement was cancelled ends a little later,
+        and must do so before the event loop is gone.
+        """
         for engine in self.engines:
             await engine.dispose()
+        deadline = time.monotonic() + DISPOSE_SECONDS
+        for thread in list(self._threads):
+            await asyncio.to_thread(thread.join, max(deadline - time.monotonic(), 0))
 
 
-def _sqlite_engine(url: URL, options: DatabaseOptions, begin: str) -> AsyncEngine:
+def _sqlite_engine(url: URL, options: DatabaseOptions, begin: str, threads: WeakSet[threading.Thread]) -> AsyncEngine:
     if url.database:
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_async_engine(
@@ -120,7 +143,9 @@ def _sqlite_engine(url: URL, options: DatabaseOptions, begin: str) -> AsyncEngin
     )
 
     @event.listens_for(engine.sync_engine, "connect")
-    def prepare(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
+    def prepare(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
+        driver: Any = record.driver_connection
+        threads.add(driver._thread)  # noqa: SLF001 - aiosqlite tells it to nobody
         cursor = connection.cursor()
         cursor.execute("PRAGMA journal_mode = WAL")
         # NORMAL may forget the last commits when the power fails. Numbers that a subscriber has

@@ -18,8 +18,10 @@ class UnitOfWork(ReadUnit):
     """One write transaction. It is committed when its block ends well, else it never was.
 
     `last_seqs` holds, per workspace, the last number this transaction gave to a change; those who
-    wait for changes are told after the commit and never before.
+    wait for changes are told after the commit and never before. `touched_users` holds the users
+    whose rights it changed, so that their open streams are looked at then.
     """
 
     session: WriteSession
     last_seqs: dict[UUID, int] = field(default_factory=dict)
+    touched_users: set[UUID] = field(default_factory=set)

@@ -1,7 +1,7 @@
 """What an operation works with. No session lives here: each root field and each batch opens its own."""
 
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -10,11 +10,14 @@ from strawberry.dataloader import DataLoader
 from strawberry.fastapi import BaseContext
 from strawberry.types import Info as StrawberryInfo
 
-from api.core.actor import ANONYMOUS, Actor
+from api.core.actor import ANONYMOUS, Actor, UserActor, require_user
+from api.core.errors import forbidden
 from api.core.identity import Identity
-from api.dependencies import get_database, get_identity, identify
+from api.dependencies import get_database, get_hub, get_identity, identify
 from api.request_log import RequestRecord, record_of
+from api.services.live.streams import Stream, open_stream
 from db.unit_of_work import ReadUnit, UnitOfWork
+from graphql_schema.sharing import SharedResults
 
 T = TypeVar("T")
 
@@ -29,6 +32,7 @@ class Context(BaseContext):
         super().__init__()
         self._connection = connection
         self._loaders: dict[tuple[Any, str], DataLoader[UUID, Any]] = {}
+        self._streams: set[Stream] = set()
         self.actor: Actor = ANONYMOUS
 
     @property
@@ -54,6 +58,47 @@ class Context(BaseContext):
     async def identify(self) -> None:
         """Find out who calls. Asked anew for each operation: a socket outlives rights."""
         self.actor = await identify(self._connection, self.credentials)
+
+    @property
+    def shared(self) -> SharedResults:
+        """Results of events that are the same for all subscribers of this process."""
+        shared: SharedResults = self._connection.app.state.shared_results
+        return shared
+
+    def as_actor(self, actor: Actor) -> "Context":
+        """Return a context of the same connection with somebody else's eyes."""
+        other = Context(self._connection)
+        other.actor = actor
+        return other
+
+    @asynccontextmanager
+    async def stream(self, workspace_id: UUID, after: int | None) -> AsyncIterator[Stream]:
+        """Open a stream, which `renew` reaches as long as it is open."""
+        async with open_stream(get_hub(self._connection), self.actor, workspace_id, after) as stream:
+            stream.is_response = self._connection.scope["type"] == "http"
+            self._streams.add(stream)
+            try:
+                yield stream
+            finally:
+                self._streams.discard(stream)
+
+    async def renew(self, token: str) -> UserActor:
+        """Let the streams of this socket go on with a fresh token of the same user.
+
+        Raises:
+            AppError: UNAUTHENTICATED for a token that does not count; FORBIDDEN for another user's.
+        """
+        credentials = f"Bearer {token}"
+        actor = require_user(await identify(self._connection, credentials))
+        # The operation that renews finds nobody behind an expired token, so the streams are asked too.
+        owners = {self.actor.user_id, *(stream.user_id for stream in self._streams)} - {None}
+        if not owners <= {actor.id}:
+            raise forbidden("A stream cannot be renewed by another user.")
+        self.connection_params = {"Authorization": credentials}
+        self.actor = actor
+        for stream in self._streams:
+            stream.renew(actor)
+        return actor
 
     def read(self) -> AbstractAsyncContextManager[ReadUnit]:
         """Open a read transaction."""

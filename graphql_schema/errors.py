@@ -27,7 +27,7 @@ def _render(error: GraphQLError, record: RequestRecord, logged: set[BaseExceptio
             logger.error("resolver failed", path=error.path, exc_info=cause)
             logged.add(cause)
         known = INTERNAL
-    record.error_codes.append(known.code)
+    record.note_error(known.code)
     return GraphQLError(
         known.message,
         nodes=error.nodes,

@@ -6,7 +6,7 @@ from uuid import UUID
 import strawberry
 
 from api.schemas import workspaces as schemas
-from api.services import members, workspaces
+from api.services import members, users, workspaces
 from db.models import Member as MemberRow
 from db.models import User as UserRow
 from db.models import Workspace as WorkspaceRow
@@ -32,14 +32,15 @@ class Member:
     """A user in a workspace."""
 
     @strawberry.field(description="The person.", graphql_type=LazyUser)
-    def user(self, root: strawberry.Parent[MemberRow]) -> UserRow:
-        """Return the user, which was read with the member."""
-        return root.user
+    async def user(self, root: strawberry.Parent[MemberRow], info: Info) -> UserRow | None:
+        """Return the users of all members of this level."""
+        return await info.context.batched(users.get_users, root.user_id)
 
     @strawberry.field(description="The person's e-mail address, which fellow members see.")
-    def email(self, root: strawberry.Parent[MemberRow]) -> str | None:
-        """Return the address, which was read with the member."""
-        return root.user.email
+    async def email(self, root: strawberry.Parent[MemberRow], info: Info) -> str | None:
+        """Return the address, from the same batch as the user."""
+        user = await info.context.batched(users.get_users, root.user_id)
+        return user.email if user else None
 
     @strawberry.field(description="Where.", graphql_type=LazyWorkspace)
     async def workspace(self, root: strawberry.Parent[MemberRow], info: Info) -> WorkspaceRow | None:

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 import structlog
@@ -10,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from strawberry.fastapi import GraphQLRouter
-from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
+from strawberry.subscriptions import GRAPHQL_SSE_PROTOCOL, GRAPHQL_TRANSPORT_WS_PROTOCOL
 
 from api.config import Settings
 from api.core.errors import INTERNAL, AppError, ErrorCode, to_app_error
@@ -19,12 +20,14 @@ from graphql_schema.context import Context, get_context
 from graphql_schema.errors import extensions
 from graphql_schema.graphiql import content_security_policy, graphiql_page
 from graphql_schema.schema import create_schema
+from graphql_schema.sharing import encode_shared
+from graphql_schema.sockets import SocketCounter, SocketHandler
 
 logger = structlog.get_logger("twofold.graphql")
 
 GRAPHQL_PATH = "/graphql"
 LOGIN_PATH = "/api/auth/login"
-PROTOCOLS: Sequence[str] = (GRAPHQL_TRANSPORT_WS_PROTOCOL,)
+PROTOCOLS: Sequence[str] = (GRAPHQL_TRANSPORT_WS_PROTOCOL, GRAPHQL_SSE_PROTOCOL)
 
 
 class Router(GraphQLRouter[Context, None]):
@@ -33,6 +36,8 @@ class Router(GraphQLRouter[Context, None]):
     What was executed answers 200, as the errors say more than a status could. What never became an
     operation (no JSON, too large, wrong type) answers its own status, with a body of the same shape.
     """
+
+    graphql_transport_ws_handler_class = SocketHandler
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(
@@ -43,8 +48,11 @@ class Router(GraphQLRouter[Context, None]):
             multipart_uploads_enabled=False,
             subscription_protocols=PROTOCOLS,
             allowed_origins=settings.cors_origins,
+            connection_init_wait_timeout=timedelta(seconds=settings.socket_init_seconds),
+            max_subscriptions_per_connection=settings.socket_max_operations,
         )
         self._settings = settings
+        self.sockets = SocketCounter(settings.socket_max_per_user)
 
     async def run(self, request: Any, context: Any = None, root_value: Any = None) -> Any:
         """Serve a request or a socket."""
@@ -64,6 +72,10 @@ class Router(GraphQLRouter[Context, None]):
         if not isinstance(body, dict | list):
             raise AppError(ErrorCode.BAD_REQUEST, "The body must be a JSON object.")
         return body
+
+    def encode_json(self, data: object) -> str | bytes:
+        """Write an answer as JSON; what is shared among subscribers was written once for all of them."""
+        return encode_shared(data) or super().encode_json(data)
 
     async def render_graphql_ide(self, request: Request) -> HTMLResponse:  # noqa: ARG002 - as the base class calls it
         """Return our own GraphiQL page."""
@@ -97,7 +109,7 @@ def _refuse(request: Request, error: Exception) -> Response:
     record = record_of(request)
     if known is INTERNAL:
         logger.error("request failed", exc_info=error)
-    record.error_codes.append(known.code)
+    record.note_error(known.code)
     body = {"data": None, "errors": [{"message": known.message, "extensions": extensions(known, record.request_id)}]}
     headers = {"Allow": "POST"} if known.code is ErrorCode.METHOD_NOT_ALLOWED else None
     return JSONResponse(body, known.status, headers)

@@ -16,9 +16,11 @@ from graphql_schema.context import Context
 from graphql_schema.errors import render_errors
 from graphql_schema.items import ItemMutation, ItemQuery
 from graphql_schema.limits import Limits, limit_queries
+from graphql_schema.live import Subscription
 from graphql_schema.members import MemberMutation, MemberQuery
 from graphql_schema.messages import MessageMutation, MessageQuery
 from graphql_schema.scalars import SCALARS
+from graphql_schema.sharing import SharingExecutor
 from graphql_schema.users import UserMutation, UserQuery
 from graphql_schema.variables import VariableCheck
 from graphql_schema.workspaces import WorkspaceMutation, WorkspaceQuery
@@ -86,6 +88,8 @@ def create_schema(settings: Settings) -> Schema:
     return Schema(
         query=Query,
         mutation=Mutation,
+        subscription=Subscription,
+        execution_context_class=SharingExecutor,
         extensions=extensions,
         config=StrawberryConfig(scalar_map=SCALARS),
     )

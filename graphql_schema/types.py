@@ -5,6 +5,9 @@ from uuid import UUID
 
 import strawberry
 
+PERSONAL = {"personal": True}
+"""Metadata of a field whose value depends on who asks: its events cannot be shared among subscribers."""
+
 Id = Annotated[UUID, strawberry.argument(description="The id.")]
 WorkspaceId = Annotated[UUID | None, strawberry.argument(description="Where; your personal workspace if absent.")]
 ExpectedVersion = Annotated[

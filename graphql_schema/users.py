@@ -1,5 +1,6 @@
 """Accounts, users and signing in."""
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import strawberry
@@ -15,7 +16,7 @@ from db.paging import Page
 from graphql_schema.connections import After, Before, Connection, First, Last, page_arguments
 from graphql_schema.context import Info
 from graphql_schema.from_pydantic import ModelInput, from_input, from_output, model_or
-from graphql_schema.types import INPUT, ORDER, WHERE, Deleted, Id
+from graphql_schema.types import INPUT, ORDER, PERSONAL, WHERE, Deleted, Id
 
 if TYPE_CHECKING:
     from graphql_schema.items import Item, ItemFilter
@@ -30,7 +31,11 @@ LazyWorkspace = Annotated["Workspace", strawberry.lazy("graphql_schema.workspace
 class OwnsItems:
     """The items of a user, for both faces of a user."""
 
-    @strawberry.field(description="The items it made, as far as you may see them.", graphql_type=Connection[LazyItem])
+    @strawberry.field(
+        description="The items it made, as far as you may see them.",
+        graphql_type=Connection[LazyItem],
+        metadata=PERSONAL,
+    )
     async def items(
         self,
         root: strawberry.Parent[UserRow],
@@ -80,6 +85,13 @@ class AccessToken:
     """A bearer token for the `Authorization` header."""
 
 
+@strawberry.type(description="What a renewal gave.")
+class Renewal:
+    """The answer of `renewStream`."""
+
+    expires_at: datetime | None = strawberry.field(description="Until when the socket's subscriptions may go on.")
+
+
 @from_input(schemas.UserCreate)
 class UserCreate(ModelInput[schemas.UserCreate]):
     """A new account."""
@@ -98,6 +110,16 @@ class UserUpdate(ModelInput[schemas.UserUpdate]):
 @from_input(schemas.Login)
 class Login(ModelInput[schemas.Login]):
     """Who wants to sign in."""
+
+
+@from_input(schemas.StreamTicketCreate)
+class StreamTicketCreate(ModelInput[schemas.StreamTicketCreate]):
+    """What a stream ticket is wanted for."""
+
+
+@from_output(schemas.StreamTicket)
+class StreamTicket:
+    """A short-lived ticket for the REST door's change stream, for a browser's `EventSource`."""
 
 
 @strawberry.type
@@ -137,6 +159,25 @@ class UserMutation:
         async with info.context.read() as uow:
             token = await auth.login(uow, info.context.actor, data, identity=info.context.identity)
         return AccessToken(**token.model_dump())
+
+    @strawberry.mutation(description="Get a ticket for the REST door's change stream of a workspace.")
+    async def create_stream_ticket(self, info: Info, input: Annotated[StreamTicketCreate, INPUT]) -> StreamTicket:
+        """Get a ticket."""
+        data = input.to_model()
+        context = info.context
+        async with context.read() as uow:
+            ticket = await auth.create_stream_ticket(uow, context.actor, data, identity=context.identity)
+        return StreamTicket(**ticket.model_dump())
+
+    @strawberry.mutation(
+        description="Let the subscriptions of this socket go on with a fresh access token before theirs expires."
+    )
+    async def renew_stream(
+        self, info: Info, token: Annotated[str, strawberry.argument(description="The fresh access token.")]
+    ) -> Renewal:
+        """Renew the right of the socket's streams."""
+        actor = await info.context.renew(token)
+        return Renewal(expires_at=actor.expires_at)
 
     @strawberry.mutation(
         description="Sign up: create an account with its personal workspace. "

@@ -19,7 +19,7 @@ from graphql_schema.connections import After, Before, Connection, First, Last, p
 from graphql_schema.context import Info
 from graphql_schema.from_pydantic import ModelInput, from_input, from_output, model_or
 from graphql_schema.scalars import BigInt
-from graphql_schema.types import INPUT, ORDER, WHERE, Deleted, ExpectedVersion, Id
+from graphql_schema.types import INPUT, ORDER, PERSONAL, WHERE, Deleted, ExpectedVersion, Id
 
 if TYPE_CHECKING:
     from graphql_schema.items import Item, ItemFilter
@@ -36,7 +36,11 @@ LazyMessage = Annotated["Message", strawberry.lazy("graphql_schema.messages")]
 class Workspace:
     """What members share: items, messages and a log of every change."""
 
-    @strawberry.field(description="Your own role in it; null if you are no longer a member.", graphql_type=Role | None)
+    @strawberry.field(
+        description="Your own role in it; null if you are no longer a member.",
+        graphql_type=Role | None,
+        metadata=PERSONAL,
+    )
     async def role(self, root: strawberry.Parent[WorkspaceRow], info: Info) -> Role | None:
         """Return the caller's role in all workspaces of this level."""
         return await info.context.batched(workspaces.get_roles, root.id)

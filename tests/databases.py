@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
@@ -19,6 +20,9 @@ from db.models import Base
 
 POSTGRESQL = os.environ.get("TEST_POSTGRESQL_URL", "postgresql://postgres@127.0.0.1:5432/postgres")
 """Where the tests may create databases of their own."""
+
+REDIS = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379")
+"""Where Redis or Valkey answers; tests leave nothing in it."""
 
 KINDS = ("sqlite", "postgresql")
 
@@ -32,11 +36,25 @@ def require_postgresql() -> None:
         pytest.skip(reason)
 
 
-@cache
+def require_redis() -> None:
+    """Skip the test where Redis does not answer, unless that is a fault of the CI machine."""
+    url = urlsplit(REDIS)
+    if not _listens(url.hostname or "127.0.0.1", url.port or 6379):
+        reason = f"Redis does not answer at {url.hostname}; set TEST_REDIS_URL"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+
+
 def _answers() -> bool:
     url = make_url(POSTGRESQL)
+    return _listens(url.host or "127.0.0.1", url.port or 5432)
+
+
+@cache
+def _listens(host: str, port: int) -> bool:
     try:
-        socket.create_connection((url.host or "127.0.0.1", url.port or 5432), timeout=2).close()
+        socket.create_connection((host, port), timeout=2).close()
     except OSError:
         return False
     return True

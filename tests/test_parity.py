@@ -2,6 +2,7 @@
 
 import json
 import re
+from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -22,11 +23,14 @@ from graphql import (
 
 from api.config import Settings
 from api.core.errors import STATUS
+from api.core.live import Effect
 from api.main import create_app
 from api.problems import MEDIA_TYPE
 from api.schemas import changes, health, items, messages, users, workspaces
 from api.schemas.types import Input, Output
+from db.models import ChangeKind
 from graphql_schema import ENUMS
+from graphql_schema.live import EventKind
 from graphql_schema.schema import create_schema
 
 ROOT = Path(__file__).parent.parent
@@ -35,8 +39,17 @@ MODULES = (changes, health, items, messages, users, workspaces)
 REST_ONLY = {
     "get_health": "asked by what watches the process, which speaks no GraphQL",
     "get_ready": "asked by load balancers, which speak no GraphQL",
+    "stream_changes": "an endless answer, which GraphQL has as subscriptions",
 }
-"""Operations that one door has to itself, and why."""
+"""Operations that REST has to itself, and why."""
+
+GRAPHQL_ONLY = {
+    "mutation renewStream": "a socket outlives its token; REST's stream reconnects with a fresh one",
+    "subscription changes": "`stream_changes` of REST",
+    "subscription itemChanges": "`stream_changes` of REST with filter parameters",
+    "subscription messagePosted": "a part of `stream_changes` of REST, for clients that want a chat",
+}
+"""Operations that GraphQL has to itself, and why."""
 
 PAGING = {"skip", "limit", "cursor", "include_total"}
 """Which part of a list is wanted; in GraphQL `first`, `after`, `last`, `before` and `totalCount`."""
@@ -46,6 +59,7 @@ NO_MODEL_INPUTS = {"ItemQuery", "MessageQuery", "ChangeQuery", "PageQuery"}
 
 REST_OUTPUTS: dict[str, type[Output]] = {
     "AccessToken": users.AccessToken,
+    "StreamTicket": users.StreamTicket,
     "Account": users.AccountRead,
     "Change": changes.ChangeRead,
     "Item": items.ItemRead,
@@ -60,6 +74,12 @@ ONLY_IN_GRAPHQL = {
     ("Member", "email"): "REST has it inside `user`, where GraphQL has the User type everybody sees",
     ("Workspace", "role"): "depends on the caller, so that REST leaves it to the list of members",
 }
+
+STREAMED = {"ChangeEvent", "ItemEvent", "MessageEvent", "Renewal"}
+"""What only the operations of `GRAPHQL_ONLY` answer."""
+
+STREAMED_ENUMS: dict[str, type[StrEnum]] = {"Effect": Effect, "EventKind": EventKind}
+"""Words of events; in REST an effect is a value inside `data`, and a kind the name of the event."""
 
 
 @cache
@@ -116,7 +136,9 @@ def test_the_naming_rule_is_the_one_of_the_design() -> None:
 
 
 def test_every_operation_exists_at_both_doors() -> None:
-    assert {graphql_name(operation) for operation in SHARED} == set(graphql_operations())
+    shared = {graphql_name(operation) for operation in SHARED}
+    assert shared | set(GRAPHQL_ONLY) == set(graphql_operations())
+    assert not shared & set(GRAPHQL_ONLY)
     assert set(REST_ONLY) <= set(operations())
 
 
@@ -232,14 +254,14 @@ def test_every_thing_of_graphql_is_compared_with_its_rest_schema() -> None:
         if isinstance(one, GraphQLObjectType)
         and not is_introspection_type(one)
         and not name.endswith(("Connection", "Edge"))
-        and name not in ("Query", "Mutation", "PageInfo", "Deleted", "ChangeList")
+        and name not in ("Query", "Mutation", "Subscription", "PageInfo", "Deleted", "ChangeList")
     }
-    assert things == set(REST_OUTPUTS)
+    assert things == {*REST_OUTPUTS, *STREAMED}
     known = {*INPUTS, *(kind.__name__ for kind in ENUMS), "Problem"}
     shown = {name for name in openapi()["components"]["schemas"] if name not in known and not name.endswith("List")}
     compared = {model.__name__ for model in REST_OUTPUTS.values()}
     # REST shows the people behind members inside these, and the health of the process at its door alone.
-    assert shown == compared - {"UserRead", "MemberState"} | {"MemberRead", "MemberUser", "Health"}
+    assert shown == compared - {"UserRead", "MemberState"} | {"MemberRead", "MemberUser", "Health", "Ready"}
 
 
 def test_what_graphql_alone_shows_is_still_there() -> None:
@@ -276,7 +298,9 @@ def test_enumerations_have_the_same_values_at_both_doors() -> None:
         for name, one in schema().type_map.items()
         if isinstance(one, GraphQLEnumType) and not is_introspection_type(one)
     }
-    assert graphql == {kind.__name__: {member.name for member in kind} for kind in ENUMS}
+    kinds: dict[str, type[StrEnum]] = {**{kind.__name__: kind for kind in ENUMS}, **STREAMED_ENUMS}
+    assert graphql == {name: {member.name for member in kind} for name, kind in kinds.items()}
+    assert {member.value for member in EventKind} == {"ready", *(member.value for member in ChangeKind)}
     rest = openapi()["components"]["schemas"]
     for kind in ENUMS:
         assert set(rest[kind.__name__]["enum"]) == {member.value for member in kind}

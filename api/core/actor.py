@@ -1,6 +1,7 @@
 """Who calls. Every service function takes an actor; there is no default and no missing value."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from api.core.errors import forbidden, unauthenticated
@@ -45,6 +46,9 @@ class UserActor(Actor):
     id: UUID
     role: UserRole
     personal_workspace_id: UUID
+    # Of the access token: which generation, and until when. None is a token that does not expire.
+    generation: int = 1
+    expires_at: datetime | None = None
 
     @property
     def user_id(self) -> UUID:

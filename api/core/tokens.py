@@ -9,6 +9,7 @@ import jwt
 ALGORITHM = "HS256"
 ISSUER = "twofold"
 AUDIENCE = "twofold-api"
+STREAM_AUDIENCE = "twofold-stream"
 REQUIRED_CLAIMS = ("sub", "iat", "exp", "jti", "iss", "aud", "gen")
 
 
@@ -24,6 +25,8 @@ class Claims:
     generation: int
     token_id: str
     expires_at: datetime
+    # What a stream ticket is good for; None of an access token.
+    workspace_id: UUID | None = None
 
 
 class Tokens:
@@ -35,30 +38,49 @@ class Tokens:
 
     def issue(self, user_id: UUID, generation: int, *, now: datetime | None = None) -> str:
         """Return a token for a user. `generation` is the user's present one; raising it there ends the token."""
-        issued = now or datetime.now(UTC)
-        claims = {
-            "sub": str(user_id),
-            "iat": issued,
-            "exp": issued + self.lifetime,
-            "jti": uuid4().hex,
-            "iss": ISSUER,
-            "aud": AUDIENCE,
-            "gen": generation,
-        }
-        return jwt.encode(claims, self._secret, algorithm=ALGORITHM)
+        return self._sign(user_id, generation, now or datetime.now(UTC), self.lifetime, {"aud": AUDIENCE})
+
+    def issue_ticket(self, user_id: UUID, generation: int, workspace_id: UUID, expires_at: datetime) -> str:
+        """Return a ticket that opens the change stream of one workspace, and nothing else."""
+        now = datetime.now(UTC)
+        purpose = {"aud": STREAM_AUDIENCE, "wsp": str(workspace_id)}
+        return self._sign(user_id, generation, now, expires_at - now, purpose)
 
     def read(self, token: str) -> Claims:
-        """Return the claims of a valid token.
+        """Return the claims of a valid access token.
 
         Raises:
             TokenError: it has expired, or is not one of ours.
         """
+        return self._read(token, AUDIENCE)
+
+    def read_ticket(self, ticket: str) -> Claims:
+        """Return the claims of a valid stream ticket.
+
+        Raises:
+            TokenError: it has expired, or is not one of ours.
+        """
+        return self._read(ticket, STREAM_AUDIENCE)
+
+    def _sign(self, user_id: UUID, generation: int, issued: datetime, lifetime: timedelta, more: dict[str, str]) -> str:
+        claims = {
+            "sub": str(user_id),
+            "iat": issued,
+            "exp": issued + lifetime,
+            "jti": uuid4().hex,
+            "iss": ISSUER,
+            "gen": generation,
+            **more,
+        }
+        return jwt.encode(claims, self._secret, algorithm=ALGORITHM)
+
+    def _read(self, token: str, audience: str) -> Claims:
         try:
             claims = jwt.decode(
                 token,
                 self._secret,
                 algorithms=[ALGORITHM],
-                audience=AUDIENCE,
+                audience=audience,
                 issuer=ISSUER,
                 options={"require": list(REQUIRED_CLAIMS)},
             )
@@ -67,8 +89,9 @@ class Tokens:
                 int(claims["gen"]),
                 str(claims["jti"]),
                 datetime.fromtimestamp(claims["exp"], UTC),
+                UUID(claims["wsp"]) if audience == STREAM_AUDIENCE else None,
             )
         except jwt.ExpiredSignatureError as error:
             raise TokenError("The access token has expired. Sign in again.") from error
-        except (jwt.InvalidTokenError, ValueError, TypeError, OverflowError) as error:
+        except (jwt.InvalidTokenError, KeyError, ValueError, TypeError, OverflowError) as error:
             raise TokenError("The access token is not valid.") from error

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from fastapi import APIRouter
 
-from api.routers import auth, changes, health, items, members, messages, users, workspaces
+from api.routers import auth, changes, health, items, members, messages, streams, users, workspaces
 
 API_ROUTERS: Sequence[APIRouter] = (
     auth.router,
@@ -14,6 +14,7 @@ API_ROUTERS: Sequence[APIRouter] = (
     items.router,
     messages.router,
     changes.router,
+    streams.router,
 )
 """Everything under `/api`."""
 

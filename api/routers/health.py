@@ -4,9 +4,9 @@ from fastapi import APIRouter
 
 from api.core.actor import ANONYMOUS
 from api.core.errors import ErrorCode
-from api.dependencies import Read
+from api.dependencies import LiveHub, Read
 from api.problems import documented
-from api.schemas.health import Health
+from api.schemas.health import Health, Ready
 from api.services import health
 
 router = APIRouter(tags=["service"])
@@ -19,6 +19,6 @@ async def get_health() -> Health:
 
 
 @router.get("/ready", responses=documented(ErrorCode.UNAVAILABLE))
-async def get_ready(uow: Read) -> Health:
+async def get_ready(uow: Read, hub: LiveHub) -> Ready:
     """Say that requests can be served: the database was asked and answered."""
-    return await health.get_ready(uow, ANONYMOUS)
+    return await health.get_ready(uow, ANONYMOUS, hub)

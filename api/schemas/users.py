@@ -113,3 +113,16 @@ class AccessToken(Output):
     access_token: Annotated[str, Field(description="Send it as `Authorization: Bearer …`.")]
     token_type: Annotated[str, Field(description="Always `bearer`.")] = "bearer"  # noqa: S105 - the kind, no secret
     expires_in: Annotated[int, Field(description="Seconds until it expires.")]
+
+
+class StreamTicketCreate(Input):
+    """What a stream ticket is wanted for."""
+
+    workspace_id: Annotated[UUID, Field(description="The workspace whose changes will be watched.")]
+
+
+class StreamTicket(Output):
+    """A short-lived ticket for `GET /api/workspaces/{id}/changes/stream?ticket=…`, for a browser's `EventSource`."""
+
+    ticket: Annotated[str, Field(description="Put it into the address as `ticket`.")]
+    expires_in: Annotated[int, Field(description="Seconds until it expires, and the stream with it.")]

@@ -1,13 +1,19 @@
 """Signing in, and telling who calls."""
 
-from api.core.actor import ANONYMOUS, Actor, Anonymous, UserActor
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from api.core.actor import ANONYMOUS, Actor, Anonymous, UserActor, require_user
 from api.core.errors import unauthenticated
 from api.core.identity import Identity
-from api.core.tokens import TokenError
-from api.schemas.users import AccessToken, Login
+from api.core.tokens import Claims, TokenError
+from api.schemas.users import AccessToken, Login, StreamTicket, StreamTicketCreate
+from api.services import access
 from db.models import User
 from db.repositories import users
 from db.unit_of_work import ReadUnit
+
+TICKET_LIFETIME = timedelta(minutes=15)
 
 
 async def login(uow: ReadUnit, _actor: Actor, data: Login, *, identity: Identity) -> AccessToken:
@@ -44,14 +50,43 @@ async def authenticate(uow: ReadUnit, credentials: str | None, *, identity: Iden
     except TokenError as error:
         return Anonymous(str(error))
     user = await users.find(uow.session, claims.user_id)
-    return _recognise(user, claims.generation)
+    return _recognise(user, claims)
 
 
-def _recognise(user: User | None, generation: int) -> Actor:
+async def create_stream_ticket(
+    uow: ReadUnit, actor: Actor, data: StreamTicketCreate, *, identity: Identity
+) -> StreamTicket:
+    """Return a ticket for the change stream of one workspace, for clients that cannot send headers.
+
+    It lasts as long as `TICKET_LIFETIME`, and never longer than the access token it was asked for with.
+
+    Raises:
+        AppError: UNAUTHENTICATED or NOT_FOUND.
+    """
+    user = require_user(actor)
+    await access.see(uow, actor, data.workspace_id)
+    now = datetime.now(UTC)
+    expires_at = min(now + TICKET_LIFETIME, user.expires_at or datetime.max.replace(tzinfo=UTC))
+    ticket = identity.tokens.issue_ticket(user.id, user.generation, data.workspace_id, expires_at)
+    return StreamTicket(ticket=ticket, expires_in=int((expires_at - now).total_seconds()))
+
+
+async def admit(uow: ReadUnit, ticket: str, workspace_id: UUID, *, identity: Identity) -> Actor:
+    """Return who holds a stream ticket for this workspace, or `Anonymous` with the reason why it does not count."""
+    try:
+        claims = identity.tokens.read_ticket(ticket)
+    except TokenError:
+        return Anonymous("The stream ticket is not valid or has expired.")
+    if claims.workspace_id != workspace_id:
+        return Anonymous("The stream ticket is for another workspace.")
+    return _recognise(await users.find(uow.session, claims.user_id), claims)
+
+
+def _recognise(user: User | None, claims: Claims) -> Actor:
     if user is None or user.personal_workspace_id is None:
         return Anonymous("The account of this access token no longer exists.")
     if user.disabled:
         return Anonymous("The account is disabled.")
-    if user.token_generation != generation:
+    if user.token_generation != claims.generation:
         return Anonymous("The access token was ended by a change of password. Sign in again.")
-    return UserActor(user.id, user.role, user.personal_workspace_id)
+    return UserActor(user.id, user.role, user.personal_workspace_id, claims.generation, claims.expires_at)

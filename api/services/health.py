@@ -1,7 +1,8 @@
 """Is the process alive, and could it serve a request?"""
 
 from api.core.actor import Actor
-from api.schemas.health import Health
+from api.schemas.health import Health, Ready
+from api.services.live.hub import Hub
 from db.repositories import users
 from db.unit_of_work import ReadUnit
 
@@ -11,11 +12,11 @@ async def get_health(_actor: Actor) -> Health:
     return Health()
 
 
-async def get_ready(uow: ReadUnit, _actor: Actor) -> Health:
+async def get_ready(uow: ReadUnit, _actor: Actor, hub: Hub) -> Ready:
     """Return a sign of life after reading from the database.
 
     Raises:
         DatabaseUnavailableError: it does not answer.
     """
     await users.any_exists(uow.session)
-    return Health()
+    return Ready(wake_ups=hub.bus.state)

@@ -83,6 +83,7 @@ async def remove_member(uow: UnitOfWork, actor: Actor, workspace_id: UUID, user_
     await _check_dispensable(uow, member)
     entry = log.deleted(member)
     await uow.session.delete(member)
+    uow.touched_users.add(user_id)
     await log.record(uow, actor, workspace.id, [entry])
 
 

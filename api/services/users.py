@@ -174,6 +174,7 @@ async def delete_user(uow: UnitOfWork, actor: Actor, user_id: UUID) -> None:
     user.role = UserRole.MEMBER
     user.deleted_at = utc_now()
     await uow.session.flush()
+    uow.touched_users.add(user.id)
 
 
 async def _hash(values: dict[str, object], identity: Identity) -> str | None:
@@ -189,6 +190,7 @@ async def _change(uow: UnitOfWork, user: User, values: dict[str, object], passwo
     if apply(user, values):
         with _email_conflicts():
             await uow.session.flush()
+        uow.touched_users.add(user.id)
 
 
 @contextmanager

@@ -20,4 +20,6 @@ class Workspace(Edited, Base):
     personal: Mapped[bool] = mapped_column(default=False)
     # The number of the last change. Its row lock is what makes numbers follow the order of commits.
     seq: Mapped[int] = mapped_column("last_seq", BigInteger, default=0)
+    # Changes up to this number were removed by retention; 0 if none were.
+    trimmed_seq: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     deleted_at: Mapped[datetime | None] = mapped_column(default=None)

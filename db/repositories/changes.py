@@ -1,9 +1,10 @@
 """Queries on the change log."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Select, delete, func, select
 
 from db.models import Change
 from db.repositories.workspaces import readable
@@ -24,3 +25,29 @@ async def after(session: ReadSession, scope: Scope, workspace_id: UUID, seq: int
         .order_by(Change.seq)
         .limit(limit)
     )
+
+
+async def workspaces_before(session: ReadSession, before: datetime) -> Sequence[UUID]:
+    """Return the workspaces whose log begins before a time."""
+    return await session.all(select(Change.workspace_id).where(Change.at < before).distinct())
+
+
+async def last_before(session: ReadSession, workspace_id: UUID, before: datetime) -> int:
+    """Return the number up to which every entry is older than a time; 0 if the log begins later.
+
+    Clocks of several machines differ a little, so the times need not rise with the numbers.
+    """
+    own = Change.workspace_id == workspace_id
+    first_kept = await session.one_or_none(_lowest().where(own, Change.at >= before))
+    if first_kept is not None:
+        return first_kept - 1
+    return await session.one_or_none(select(func.max(Change.seq)).where(own)) or 0
+
+
+async def trim(session: WriteSession, workspace_id: UUID, seq: int) -> None:
+    """Delete the entries up to a number."""
+    await session.execute(delete(Change).where(Change.workspace_id == workspace_id, Change.seq <= seq))
+
+
+def _lowest() -> Select[int | None]:
+    return select(func.min(Change.seq))

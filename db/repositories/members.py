@@ -1,6 +1,6 @@
 """Queries on members."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from uuid import UUID
 
 from sqlalchemy import Select, func, select
@@ -78,3 +78,13 @@ async def pages_of_workspaces(
     """Return one page of members per workspace."""
     pages = await fetch_pages(session, Nested(visible(scope), Member.workspace_id, workspaces, (WITH_USER,)), request)
     return [pages[workspace] for workspace in workspaces]
+
+
+async def pairs(
+    session: ReadSession, user_ids: Sequence[UUID], workspace_ids: Collection[UUID]
+) -> set[tuple[UUID, UUID]]:
+    """Return workspace and user of every membership between them."""
+    statement = select(Member.workspace_id, Member.user_id).where(
+        Member.user_id.in_(user_ids), Member.workspace_id.in_(workspace_ids)
+    )
+    return {(row.workspace_id, row.user_id) for row in await session.rows(statement)}

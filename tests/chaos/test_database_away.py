@@ -96,7 +96,7 @@ async def test_a_cut_database_is_unavailable_at_both_doors_and_recovers_by_itsel
     assert (alive.status_code, alive.json()) == (200, {"status": "healthy"})
 
     await proxy.mend()
-    assert (await far_client.get("/ready")).json() == {"status": "healthy"}
+    assert (await far_client.get("/ready")).json() == {"status": "healthy", "wake_ups": "process"}
     await far_door.call("create_item", token=world.editor.token, data=item_in(world))
     assert await log_of(far_door, world) == [*BEFORE, (5, "item"), (6, "item")]
 

@@ -70,18 +70,18 @@ QUERIES: dict[str, tuple[str, int]] = {
         4,
     ),
     "members": (f"members({PLACE}, first: 50) {{ nodes {{ role }} }}", 2),
-    "member.user": (f"members({PLACE}, first: 50) {{ nodes {{ email user {{ name }} }} }}", 2),
+    "member.user": (f"members({PLACE}, first: 50) {{ nodes {{ email user {{ name }} }} }}", 3),
     "member.workspace": (f"members({PLACE}, first: 50) {{ nodes {{ workspace {{ id }} }} }}", 3),
     "member.user.items": (
         f"members({PLACE}, first: 50) {{ nodes {{ user {{ items({SHORT}) {{ nodes {{ id }} }} }} }} }}",
-        3,
+        4,
     ),
     "workspaces": ("workspaces(first: 50) { nodes { id } }", 1),
     "workspace.role": ("workspaces(first: 50) { nodes { role } }", 2),
     "workspace.members": (f"workspaces(first: 50) {{ nodes {{ members({SHORT}) {{ nodes {{ role }} }} }} }}", 2),
     "workspace.members.user": (
         f"workspaces(first: 50) {{ nodes {{ members({SHORT}) {{ nodes {{ user {{ id }} }} }} }} }}",
-        2,
+        3,
     ),
     "workspace.items": (f"workspaces(first: 50) {{ nodes {{ items({SHORT}) {{ nodes {{ id }} }} }} }}", 2),
     "workspace.items.owner": (

@@ -1,0 +1,97 @@
+"""The change log as it grows: Server-Sent Events."""
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Annotated, Any
+
+from fastapi import Depends, Header, Query, Request
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+
+from api.core.errors import INTERNAL, AppError, ErrorCode, to_app_error
+from api.dependencies import Id, InstalledIdentity, LiveHub, get_database, identify
+from api.request_log import record_of
+from api.rest import GUARDED, resource_router
+from api.schemas.changes import ChangeRead
+from api.schemas.streams import ItemEventRead, StreamQuery
+from api.services import auth
+from api.services.live.events import Event, changes_of, items_of
+from api.services.live.streams import Stream, open_stream
+from db.errors import DatabaseError
+from db.models import EntityKind
+
+router = resource_router("changes")
+
+RETRY_MILLISECONDS = 1000
+
+LastEventId = Annotated[
+    str | None,
+    Header(description="The last `id` received, which a browser sends by itself. It wins over `after`."),
+]
+
+
+async def _open(
+    workspace_id: Id,
+    query: Annotated[StreamQuery, Query()],
+    request: Request,
+    hub: LiveHub,
+    identity: InstalledIdentity,
+    last_event_id: LastEventId = None,
+) -> AsyncIterator[Stream]:
+    """Open the stream before the answer begins, so that a refusal is an ordinary problem."""
+    if query.ticket is None:
+        actor = await identify(request, request.headers.get("authorization"))
+    else:
+        async with get_database(request).read() as uow:
+            actor = await auth.admit(uow, query.ticket, workspace_id, identity=identity)
+        record_of(request).actor = actor.label
+    async with open_stream(hub, actor, workspace_id, _resume_at(last_event_id, query.after)) as stream:
+        stream.is_response = True
+        yield stream
+
+
+@router.get("/workspaces/{id}/changes/stream", responses=GUARDED, response_class=EventSourceResponse)
+async def stream_changes(
+    query: Annotated[StreamQuery, Query()], stream: Annotated[Stream, Depends(_open)]
+) -> AsyncIterator[ServerSentEvent]:
+    """Watch the change log: `id` is the number, `event` the kind, `data` the change.
+
+    Without a number it begins now, with an event `ready`. With filter parameters, as of `list_items`, it shows what
+    enters, changes in and leaves that list. When the right to watch ends, the last event is an `error` with the code.
+    """
+    where = query.item_filter()
+    source = changes_of(stream) if where is None else items_of(stream, where)
+    yield ServerSentEvent(comment="live", retry=RETRY_MILLISECONDS)
+    try:
+        async with aclosing(source) as events:
+            async for event in events:
+                yield _render(event)
+    except (AppError, DatabaseError) as error:
+        known = to_app_error(error) or INTERNAL
+        reason = {"code": known.code, "message": known.message, "details": known.details}
+        yield ServerSentEvent(event="error", data=reason)
+
+
+def _render(event: Event) -> ServerSentEvent:
+    change = event.change
+    if change is None:
+        return ServerSentEvent(id=str(event.seq), event="ready", data={"seq": event.seq})
+    data: Any = ChangeRead.model_validate(change)
+    if event.effect is not None:
+        data = ItemEventRead(
+            seq=change.seq,
+            at=change.at,
+            actor_id=change.actor_id,
+            kind=change.kind,
+            effect=event.effect,
+            item_id=change.entity_id,
+            item=event.entity(EntityKind.ITEM),
+        )
+    return ServerSentEvent(id=str(event.seq), event=change.kind, data=data)
+
+
+def _resume_at(last_event_id: str | None, after: int | None) -> int | None:
+    if not last_event_id:
+        return after
+    if not last_event_id.isdecimal() or len(last_event_id) > 16:  # noqa: PLR2004 - the digits of 2^53
+        raise AppError(ErrorCode.BAD_REQUEST, "Last-Event-ID must be the number of a change.")
+    return int(last_event_id)

@@ -1,0 +1,153 @@
+"""A stream: one subscriber's walk through the log of a workspace, from a number to whatever comes."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from api.core.actor import Actor, UserActor, require_user
+from api.core.errors import AppError, forbidden, unauthenticated
+from api.services import access
+from api.services.changes import check_cursor
+from api.services.live.rights import LOST, judge
+from db.models import Change, ChangeKind, EntityKind
+from db.repositories import changes, members, users, workspaces
+
+if TYPE_CHECKING:
+    from api.services.live.hub import Channel, Hub
+
+EXPIRED = "The access token has expired. Sign in again."
+
+
+class Stream:
+    """Where one subscriber stands. Batches come in order, without gap or repetition."""
+
+    def __init__(self, hub: "Hub", actor: UserActor, workspace_id: UUID) -> None:
+        self.actor = actor
+        self.workspace_id = workspace_id
+        self.seq = 0
+        self.begins_now = False
+        # Whether it is the body of an HTTP response, and not one of several on a socket.
+        self.is_response = False
+        self._hub = hub
+        self._woken = asyncio.Event()
+        self._error: AppError | None = None
+        self._channel: Channel | None = None
+
+    @property
+    def user_id(self) -> UUID:
+        """Whose stream it is."""
+        return self.actor.id
+
+    def attach(self, channel: "Channel") -> None:
+        """Read from this channel."""
+        self._channel = channel
+
+    def wake(self) -> None:
+        """Look again: there is something new, or an end."""
+        self._woken.set()
+
+    def end(self, error: AppError) -> None:
+        """End the stream with this error, now."""
+        self._error = error
+        self.wake()
+
+    def renew(self, actor: UserActor) -> None:
+        """Go on with the same user's fresher token."""
+        self.actor = actor
+        self.wake()
+
+    async def batches(self) -> AsyncGenerator[Sequence[Change], None]:
+        """Yield what follows, as soon as it is there. No connection is held while it waits.
+
+        Raises:
+            AppError: the catalogue's reason why the stream ends.
+        """
+        while True:
+            self._woken.clear()
+            self._check()
+            batch = await self._read()
+            if batch:
+                self.seq = batch[-1].seq
+                yield batch
+            else:
+                await self._wait()
+
+    def _check(self) -> None:
+        if self._error is not None:
+            raise self._error
+        expires = self.actor.expires_at
+        if expires is not None and datetime.now(UTC) >= expires:
+            raise unauthenticated(EXPIRED)
+
+    async def _wait(self) -> None:
+        expires = self.actor.expires_at
+        seconds = None if expires is None else max((expires - datetime.now(UTC)).total_seconds(), 0)
+        try:
+            async with asyncio.timeout(seconds):
+                await self._woken.wait()
+        except TimeoutError:
+            return
+
+    async def _read(self) -> Sequence[Change]:
+        assert self._channel is not None  # noqa: S101 - set before the stream is handed out
+        found = self._channel.ring.after(self.seq, self._hub.options.page)
+        if found is None:
+            found = await self._read_table()
+        ends = next((place for place, change in enumerate(found) if self._may_end(change)), None)
+        verdict = None if ends is None else await self._judge()
+        if verdict is None:
+            return found
+        self._error = self._error or verdict
+        if ends == 0:
+            raise self._error
+        return found[:ends]
+
+    async def _read_table(self) -> Sequence[Change]:
+        """Read a page with the actor's own eyes; a member finds one there, or it was trimmed."""
+        async with self._hub.database.read() as uow:
+            scope = self.actor.scope()
+            found = await changes.after(uow.session, scope, self.workspace_id, self.seq, self._hub.options.page)
+            if not found or found[0].seq != self.seq + 1:
+                workspace = await workspaces.find(uow.session, scope, self.workspace_id)
+                if workspace is None:
+                    raise forbidden(LOST)
+                check_cursor(workspace, self.seq)
+        return found
+
+    def _may_end(self, change: Change) -> bool:
+        """Return whether this change is the end of the stream's right, unless it was given back since."""
+        if change.kind is not ChangeKind.DELETED:
+            return False
+        own = change.entity is EntityKind.MEMBER and change.entity_id == self.user_id
+        return own or change.entity is EntityKind.WORKSPACE
+
+    async def _judge(self) -> AppError | None:
+        """Return why the stream must end, if it must: whose account was deleted lost its memberships as well."""
+        async with self._hub.database.read() as uow:
+            user = await users.find(uow.session, self.user_id)
+            member = await members.find(uow.session, self.workspace_id, self.user_id)
+        return judge(self.actor, user, member is not None)
+
+
+@asynccontextmanager
+async def open_stream(hub: "Hub", actor: Actor, workspace_id: UUID, after: int | None) -> AsyncIterator[Stream]:
+    """Open a stream after a number, or at the present end of the log.
+
+    Raises:
+        AppError: UNAUTHENTICATED, NOT_FOUND; BAD_REQUEST for a number beyond the log.
+    """
+    stream = Stream(hub, require_user(actor), workspace_id)
+    # Listen first, then look where the log ends: what is committed in between is heard.
+    with hub.watching(stream) as channel:
+        async with hub.database.read() as uow:
+            workspace = await access.see(uow, actor, workspace_id)
+        if after is not None:
+            check_cursor(workspace, after)
+        stream.seq = workspace.seq if after is None else after
+        stream.begins_now = after is None
+        stream.attach(channel)
+        hub.begin(channel, workspace_id, workspace.seq)
+        yield stream

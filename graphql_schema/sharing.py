@@ -1,0 +1,181 @@
+"""One execution and one serialization per event, for all subscribers who ask for the same.
+
+Whoever watches a workspace may read all of it, so a selection that stays inside the workspace has
+the same result for each of them. Such an event is executed once, with the system's eyes, and its
+JSON is written once. Fields that depend on who asks are marked `personal`; a selection with one of
+them is executed for each subscriber, with the subscriber's own eyes.
+"""
+
+import asyncio
+import json
+import re
+from collections import OrderedDict
+from collections.abc import Callable, Coroutine, Hashable
+from typing import Any
+
+from graphql import (
+    ExecutionResult,
+    FieldNode,
+    FragmentSpreadNode,
+    GraphQLNamedType,
+    GraphQLObjectType,
+    InlineFragmentNode,
+    SelectionSetNode,
+    get_named_type,
+    print_ast,
+)
+from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
+
+from api.core.actor import SYSTEM
+from api.services.live.events import Event
+
+
+class SharedData(dict[str, Any]):
+    """The data of a shared result, which remembers its JSON."""
+
+    _json: str | None = None
+
+    @property
+    def json(self) -> str:
+        """The data as JSON, written at the first call."""
+        if self._json is None:
+            self._json = json.dumps(self, separators=(",", ":"))
+        return self._json
+
+
+class SharedResults:
+    """The latest results; who comes too late for one executes the event again."""
+
+    def __init__(self, size: int = 512, keep_seconds: float = 2.0) -> None:
+        self._size = size
+        self._keep_seconds = keep_seconds
+        self._results: OrderedDict[Hashable, asyncio.Task[ExecutionResult]] = OrderedDict()
+        self.executions = 0
+
+    async def get(self, key: Hashable, execute: Callable[[], Coroutine[Any, Any, ExecutionResult]]) -> ExecutionResult:
+        """Return the result under the key, executing once for all who ask meanwhile and soon after."""
+        task = self._results.get(key)
+        if task is None:
+            self.executions += 1
+            task = self._results[key] = asyncio.create_task(execute())
+            task.add_done_callback(lambda done: self._let_go(key, done))
+            if len(self._results) > self._size:
+                self._results.popitem(last=False)
+        # One subscriber's going away must not cancel the others' result.
+        return await asyncio.shield(task)
+
+    def _let_go(self, key: Hashable, done: asyncio.Task[ExecutionResult]) -> None:
+        """Keep a result for a moment only, as its relations grow stale; and one with errors not at all."""
+        failed = done.cancelled() or done.exception() is not None or bool(done.result().errors)
+        if failed:
+            self._forget(key, done)
+        else:
+            asyncio.get_running_loop().call_later(self._keep_seconds, self._forget, key, done)
+
+    def _forget(self, key: Hashable, done: asyncio.Task[ExecutionResult]) -> None:
+        if self._results.get(key) is done:
+            del self._results[key]
+
+
+class SharingExecutor(StrawberryGraphQLCoreExecutionContext):
+    """Executes the events of subscriptions, shared where that is the same for all."""
+
+    _operation_key: str | None = None
+
+    def build_per_event_executor(self, payload: Any) -> "SharingExecutor":
+        """Find out once per subscription whether its events can be shared."""
+        if self._operation_key is None:
+            self._operation_key = _shared_key(self)
+        executor = super().build_per_event_executor(payload)
+        assert isinstance(executor, SharingExecutor)  # noqa: S101 - it is a copy of this one
+        return executor
+
+    def execute_operation(self, serially: bool | None = None) -> Any:
+        """Execute a query or mutation, or one event."""
+        event = self.root_value
+        if not isinstance(event, Event) or event.change is None or not self._operation_key:
+            return super().execute_operation(serially)
+        key = (self._operation_key, event.change.workspace_id, event.seq, event.effect)
+        return self.context_value.shared.get(key, self._execute_for_all)
+
+    async def _execute_for_all(self) -> ExecutionResult:
+        self.context_value = self.context_value.as_actor(SYSTEM)
+        result: Any = super().execute_operation(False)
+        if self.is_awaitable(result):
+            result = await result
+        return ExecutionResult(result.data and SharedData(result.data), result.errors)
+
+
+def _shared_key(executor: SharingExecutor) -> str:
+    """Return what the result depends on beside the event; empty if it depends on who asks.
+
+    The arguments of the root field choose the events, not what an event looks like: subscribers
+    who resume at different numbers share all the same.
+    """
+    root = executor.schema.subscription_type
+    parts: list[str] = []
+    for node in executor.operation.selection_set.selections:
+        if not isinstance(node, FieldNode) or root is None or node.selection_set is None or node.directives:
+            return ""
+        field = root.fields.get(node.name.value)
+        if field is None or _is_personal(executor, node.selection_set, get_named_type(field.type), set()):
+            return ""
+        alias = node.alias.value if node.alias else ""
+        parts.append(f"{alias}:{node.name.value}{print_ast(node.selection_set)}")
+    parts += [print_ast(fragment.definition) for _, fragment in sorted(executor.fragments.items())]
+    values = {name: executor.variable_values.coerced.get(name) for name in _variables("\n".join(parts))}
+    return "\n".join([*parts, repr(sorted(values.items()))])
+
+
+def _is_personal(
+    executor: SharingExecutor, selections: SelectionSetNode | None, parent: GraphQLNamedType | None, seen: set[str]
+) -> bool:
+    """Return whether a field that depends on who asks is among the selections, at any depth."""
+    for node in selections.selections if selections else ():
+        if isinstance(node, FieldNode):
+            if _is_personal_field(executor, node, parent, seen):
+                return True
+        elif isinstance(node, InlineFragmentNode):
+            condition = node.type_condition
+            inside = executor.schema.get_type(condition.name.value) if condition else parent
+            if _is_personal(executor, node.selection_set, inside, seen):
+                return True
+        elif isinstance(node, FragmentSpreadNode) and node.name.value not in seen:
+            seen.add(node.name.value)
+            fragment = executor.fragments[node.name.value].definition
+            inside = executor.schema.get_type(fragment.type_condition.name.value)
+            if _is_personal(executor, fragment.selection_set, inside, seen):
+                return True
+    return False
+
+
+def _is_personal_field(
+    executor: SharingExecutor, node: FieldNode, parent: GraphQLNamedType | None, seen: set[str]
+) -> bool:
+    name = node.name.value
+    if name.startswith("__"):
+        return False
+    field = parent.fields.get(name) if isinstance(parent, GraphQLObjectType) else None
+    if field is None:
+        return True
+    own = (field.extensions or {}).get("strawberry-definition")
+    if own is not None and own.metadata.get("personal"):
+        return True
+    return _is_personal(executor, node.selection_set, get_named_type(field.type), seen)
+
+
+def _variables(text: str) -> set[str]:
+    return set(re.findall(r"\$(\w+)", text))
+
+
+def encode_shared(message: object) -> str | None:
+    """Return the JSON of an answer, or a socket's message, around shared data; None if there is none."""
+    if not isinstance(message, dict):
+        return None
+    if message.get("type") == "next":
+        payload = encode_shared(message["payload"])
+        return payload and f'{{"id":{json.dumps(message["id"])},"type":"next","payload":{payload}}}'
+    data = message.get("data")
+    if isinstance(data, SharedData) and not message.get("errors") and not message.get("extensions"):
+        return f'{{"data":{data.json}}}'
+    return None

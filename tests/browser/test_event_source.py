@@ -1,0 +1,138 @@
+"""A browser's own `EventSource` on the REST stream: it resumes by itself, and is told why a stream ends."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from playwright.async_api import Page
+
+from tests.clients.caller import Caller, calling
+from tests.live import LiveServer
+
+PATIENCE_MILLISECONDS = 15_000
+
+WATCH = """url => {
+  window.heard = [];
+  window.drops = 0;
+  window.endings = [];
+  const source = window.source = new EventSource(url);
+  const hear = (event) => heard.push([event.type, Number(event.lastEventId), JSON.parse(event.data)]);
+  for (const kind of ["ready", "created", "updated", "deleted", "restored"]) source.addEventListener(kind, hear);
+  source.addEventListener("error", (event) => {
+    // The server's own last word has data; without data the browser speaks of the connection.
+    if (event.data === undefined) window.drops += 1;
+    else {
+      endings.push(JSON.parse(event.data));
+      source.close();
+    }
+  });
+}"""
+
+
+class Wire:
+    """A way to the server that can be cut."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._writers: set[asyncio.StreamWriter] = set()
+        self.url = ""
+
+    async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Connect a caller with the server until one of them hangs up."""
+        server_reader, server_writer = await asyncio.open_connection("127.0.0.1", self._port)
+        ends = {writer, server_writer}
+        self._writers |= ends
+        try:
+            await asyncio.gather(_pump(reader, server_writer), _pump(server_reader, writer))
+        finally:
+            self._writers -= ends
+
+    def cut(self) -> None:
+        """Drop every connection, without a goodbye."""
+        for writer in self._writers:
+            writer.transport.abort()
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    try:
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+    except ConnectionError:
+        pass
+    finally:
+        writer.close()
+
+
+@asynccontextmanager
+async def wired(server: LiveServer) -> AsyncIterator[Wire]:
+    """Give a wire to the server; it is an address of its own."""
+    wire = Wire(int(server.url.rpartition(":")[2]))
+    listener = await asyncio.start_server(wire.carry, "127.0.0.1", 0)
+    wire.url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
+    try:
+        yield wire
+    finally:
+        listener.close()
+        wire.cut()
+
+
+async def _watch(page: Page, caller: Caller, base: str) -> None:
+    """Open the stream with a ticket, on a page of the same origin."""
+    if not page.url.startswith(base):
+        await page.goto(f"{base}/health")
+    ticket = (await caller.post("/api/auth/stream-ticket", workspace_id=caller.workspace))["ticket"]
+    await page.evaluate(WATCH, f"/api/workspaces/{caller.workspace}/changes/stream?ticket={ticket}")
+
+
+async def _until(page: Page, condition: str) -> None:
+    await page.wait_for_function(condition, timeout=PATIENCE_MILLISECONDS)
+
+
+async def test_after_a_cut_the_browser_goes_on_by_itself_where_it_was(page: Page, live_server: LiveServer) -> None:
+    async with calling(live_server) as caller, wired(live_server) as wire:
+        start = await caller.seq()
+        await _watch(page, caller, wire.url)
+        await _until(page, "heard.length === 1")
+        [rake, spade] = await caller.create_items("Rake", "Spade")
+        await _until(page, "heard.length === 3")
+
+        wire.cut()
+        await _until(page, "drops === 1")
+        await caller.update_item(rake, title="Large rake")
+        await caller.delete_item(spade)
+        await _until(page, "heard.length === 5")
+
+        await caller.post(f"/api/items/{spade}/restore")
+        await _until(page, "heard.length === 6")
+        wire.cut()
+        await _until(page, "drops === 2")
+        await caller.create_items("Hoe")
+        await _until(page, "heard.length === 7")
+
+        heard: list[list[Any]] = await page.evaluate("heard")
+        kinds = ["ready", "created", "created", "updated", "deleted", "restored", "created"]
+        assert [(kind, seq) for kind, seq, _ in heard] == list(zip(kinds, range(start, start + 7), strict=True))
+        assert heard[0][2] == {"seq": start}
+        titles = ["Rake", "Spade", "Large rake", "Spade", "Spade", "Hoe"]
+        assert [data["state"]["title"] for _, _, data in heard[1:]] == titles
+        assert await page.evaluate("endings") == []
+
+
+async def test_a_stream_that_outlives_its_ticket_ends_with_the_code(page: Page, live_server: LiveServer) -> None:
+    async with calling(live_server) as caller, calling(live_server) as soon_gone:
+        start = await caller.seq()
+        await page.goto(f"{live_server.url}/health")
+        soon_gone.use(caller.short_token(seconds=4))
+        await _watch(page, soon_gone, live_server.url)
+        await _until(page, "endings.length === 1")
+        message = "The access token has expired. Sign in again."
+        assert await page.evaluate("endings") == [{"code": "UNAUTHENTICATED", "message": message, "details": {}}]
+        assert await page.evaluate("heard") == [["ready", start, {"seq": start}]]
+        await caller.create_items("Rake")
+
+        # A ticket that has expired opens nothing, and the browser does not try again.
+        await page.evaluate(WATCH, await page.evaluate("source.url"))
+        await _until(page, "drops === 1")
+        assert await page.evaluate("[heard, source.readyState]") == [[], 2]

@@ -1,0 +1,44 @@
+"""Fixtures for the tests with real clients."""
+
+import asyncio
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+
+import pytest
+
+from tests.clients.node import NodeClient, running
+from tests.clients.packages import PackageError, packages_folder
+from tests.live import LiveServer, serve
+
+APP = "https://app.example"
+"""The one foreign origin that may open sockets at the shared server."""
+
+MOST = 3
+"""So many operations run on a socket of the shared server, and a user has so many sockets, at most."""
+
+StartNode = Callable[[str], AbstractAsyncContextManager[NodeClient]]
+
+
+@pytest.fixture
+def start_node(tmp_path: Path) -> StartNode:
+    """A function that runs one of the Node scripts around a block."""
+    try:
+        packages = packages_folder()
+    except PackageError as error:
+        # On a developer's machine npm is optional; in CI a skipped test would go unnoticed.
+        if os.environ.get("CI") == "true":
+            pytest.fail(str(error))
+        pytest.skip(str(error))
+    return lambda script: running(script, tmp_path, packages)
+
+
+@pytest.fixture(scope="session")
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """A server for all tests that neither kill it nor need settings of their own."""
+    folder = tmp_path_factory.mktemp("shared")
+    with asyncio.Runner() as runner:
+        serving = serve(None, folder, CORS_ORIGINS=APP, SOCKET_MAX_OPERATIONS=str(MOST), SOCKET_MAX_PER_USER=str(MOST))
+        yield runner.run(serving.__aenter__())
+        runner.run(serving.__aexit__(None, None, None))

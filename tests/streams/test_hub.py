@@ -1,0 +1,216 @@
+"""The hub: every change once and in order, however late, slow or many its subscribers are."""
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from uuid import UUID
+
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import event
+
+from api.core.errors import AppError
+from api.schemas.items import ItemCreate
+from api.schemas.users import UserUpdate
+from api.schemas.workspaces import MemberAdd
+from api.services.items import create_item
+from api.services.live.bus import LocalBus
+from api.services.live.hub import Hub, HubOptions
+from api.services.live.streams import open_stream
+from api.services.members import add_member, remove_member
+from api.services.users import update_user
+from api.services.workspaces import delete_workspace
+from db.engine import Database
+from db.models import Role
+from tests.doors.people import World
+from tests.streams.following import following
+
+
+async def write(app: FastAPI, world: World, number: int) -> int:
+    """Create items one by one and return the last number of the log."""
+    database: Database = app.state.database
+    seq = 0
+    for index in range(number):
+        async with database.write() as uow:
+            data = ItemCreate(workspace_id=world.workspace, title=f"Item {index}")
+            await create_item(uow, world.editor.actor, data)
+        seq = uow.last_seqs[world.workspace]
+    return seq
+
+
+def numbers(first: int, last: int) -> Sequence[int]:
+    return list(range(first, last + 1))
+
+
+async def test_a_stream_without_a_number_says_where_it_begins_and_gets_what_follows(app: FastAPI, world: World) -> None:
+    begin = await write(app, world, 1)
+    async with following(app.state.hub, world.viewer.actor, world.workspace) as follower:
+        await follower.reach(begin)
+        assert [(e.seq, e.change) for e in follower.events] == [(begin, None)]
+        end = await write(app, world, 3)
+        await follower.reach(end)
+    assert follower.seqs == numbers(begin + 1, end)
+
+
+async def test_a_stream_after_a_number_replays_and_goes_on_live(app: FastAPI, world: World) -> None:
+    middle = await write(app, world, 5)
+    async with following(app.state.hub, world.viewer.actor, world.workspace, after=2) as follower:
+        await follower.reach(middle)
+        end = await write(app, world, 5)
+        await follower.reach(end)
+    assert follower.seqs == numbers(3, end)
+    assert [e.seq for e in follower.events] == follower.seqs
+
+
+async def test_a_number_beyond_the_log_is_refused(app: FastAPI, world: World) -> None:
+    end = await write(app, world, 1)
+    with pytest.raises(AppError) as caught:
+        async with open_stream(app.state.hub, world.viewer.actor, world.workspace, end + 1):
+            pass
+    assert caught.value.code == "BAD_REQUEST"
+    assert app.state.hub.channels == {}
+
+
+async def test_a_subscriber_far_behind_the_ring_reads_the_table(app: FastAPI, world: World) -> None:
+    hub = Hub(app.state.database, LocalBus(), HubOptions(ring_entries=4, page=3))
+    async with hub.running(), following(hub, world.viewer.actor, world.workspace, after=0) as early:
+        end = await write(app, world, 20)
+        await early.reach(end)
+        async with following(hub, world.viewer.actor, world.workspace, after=0) as late:
+            await late.reach(end)
+        assert hub.channels[world.workspace].ring.floor >= end - 4
+    assert early.seqs == late.seqs == numbers(1, end)
+
+
+async def test_each_change_is_read_once_however_many_watch(app: FastAPI, world: World) -> None:
+    hub: Hub = app.state.hub
+    begin = await write(app, world, 1)
+    async with asyncio.TaskGroup():
+        stack = [following(hub, world.viewer.actor, world.workspace) for _ in range(50)]
+        followers = [await manager.__aenter__() for manager in stack]
+        for follower in followers:
+            await follower.reach(begin)
+        reads: list[str] = []
+        engine = app.state.database.engines[-1].sync_engine
+
+        @event.listens_for(engine, "before_cursor_execute")
+        def note(_c: object, _cursor: object, statement: str, *_rest: object) -> None:
+            if "FROM changes" in statement:
+                reads.append(statement)
+
+        end = await write(app, world, 1)
+        for follower in followers:
+            await follower.reach(end)
+        event.remove(engine, "before_cursor_execute", note)
+        for manager in stack:
+            await manager.__aexit__(None, None, None)
+    assert len(reads) == 1
+    assert all(follower.seqs == [end] for follower in followers)
+
+
+async def test_a_lost_wake_up_is_made_up_for_by_the_beat(app: FastAPI, world: World) -> None:
+    other = Hub(Database(app.state.settings.database_address), LocalBus(), HubOptions(beat=0.05))
+    try:
+        async with other.running(), following(other, world.viewer.actor, world.workspace, after=0) as follower:
+            # Written through another Database object: as if by another process, without a bus between.
+            end = await write(app, world, 3)
+            await follower.reach(end)
+        assert follower.seqs == numbers(1, end)
+    finally:
+        await other.database.dispose()
+
+
+async def write_and_fail(database: Database, world: World) -> None:
+    with contextlib.suppress(RuntimeError):
+        async with database.write() as uow:
+            await create_item(uow, world.editor.actor, ItemCreate(workspace_id=world.workspace, title="No"))
+            raise RuntimeError
+
+
+async def test_what_was_rolled_back_is_never_seen(app: FastAPI, world: World) -> None:
+    database: Database = app.state.database
+    async with following(app.state.hub, world.viewer.actor, world.workspace, after=0) as follower:
+        await write_and_fail(database, world)
+        end = await write(app, world, 1)
+        await follower.reach(end)
+    titles = [
+        e.change.state["title"] for e in follower.events if e.change and e.change.entity == "item" and e.change.state
+    ]
+    assert titles == ["Item 0"]
+
+
+async def test_nothing_is_kept_for_a_workspace_that_nobody_watches(app: FastAPI, world: World) -> None:
+    async with following(app.state.hub, world.viewer.actor, world.workspace):
+        assert list(app.state.hub.channels) == [world.workspace]
+    assert app.state.hub.channels == {}
+
+
+async def remove_viewer(app: FastAPI, world: World) -> int:
+    async with app.state.database.write() as uow:
+        await remove_member(uow, world.admin.actor, world.workspace, world.viewer.id)
+    seq: int = uow.last_seqs[world.workspace]
+    return seq
+
+
+async def test_a_lost_membership_ends_the_stream_before_anything_after_it(app: FastAPI, world: World) -> None:
+    async with following(app.state.hub, world.viewer.actor, world.workspace, after=0) as follower:
+        before = await write(app, world, 2)
+        await follower.reach(before)
+        removal = await remove_viewer(app, world)
+        await write(app, world, 2)
+        error = await follower.ended()
+    assert error.code == "FORBIDDEN"
+    assert removal == before + 1
+    assert follower.seqs == numbers(1, before)
+
+
+async def test_who_regains_membership_resumes_where_it_was(app: FastAPI, world: World) -> None:
+    before = await write(app, world, 1)
+    await remove_viewer(app, world)
+    with pytest.raises(AppError) as caught:
+        async with open_stream(app.state.hub, world.viewer.actor, world.workspace, before):
+            pass
+    assert caught.value.code == "NOT_FOUND"
+    async with app.state.database.write() as uow:
+        data = MemberAdd(user_id=world.viewer.id, role=Role.VIEWER)
+        await add_member(uow, world.admin.actor, world.workspace, data)
+    end = await write(app, world, 1)
+    async with following(app.state.hub, world.viewer.actor, world.workspace, after=before) as follower:
+        await follower.reach(end)
+    assert follower.seqs == numbers(before + 1, end)
+
+
+async def test_a_deleted_workspace_ends_its_streams(app: FastAPI, world: World) -> None:
+    async with following(app.state.hub, world.viewer.actor, world.workspace) as follower:
+        async with app.state.database.write() as uow:
+            await delete_workspace(uow, world.admin.actor, world.workspace)
+        assert (await follower.ended()).code == "FORBIDDEN"
+    assert follower.seqs == []
+
+
+async def test_a_disabled_user_loses_its_streams(app: FastAPI, world: World) -> None:
+    async with following(app.state.hub, world.viewer.actor, world.workspace) as follower:
+        async with app.state.database.write() as uow:
+            identity = app.state.identity
+            await update_user(
+                uow, world.administrator.actor, world.viewer.id, UserUpdate(disabled=True), identity=identity
+            )
+        assert (await follower.ended()).code == "UNAUTHENTICATED"
+
+
+async def test_rights_end_on_other_processes_too_without_a_bus(app: FastAPI, world: World) -> None:
+    other = Hub(Database(app.state.settings.database_address), LocalBus(), HubOptions(beat=60, rights_beat=0.05))
+    try:
+        async with other.running(), following(other, world.viewer.actor, world.workspace) as follower:
+            await remove_viewer(app, world)
+            assert (await follower.ended()).code == "FORBIDDEN"
+    finally:
+        await other.database.dispose()
+
+
+async def test_a_stranger_gets_no_stream(app: FastAPI, world: World) -> None:
+    for workspace_id in (world.workspace, UUID(int=0)):
+        with pytest.raises(AppError) as caught:
+            async with open_stream(app.state.hub, world.stranger.actor, workspace_id, 0):
+                pass
+        assert caught.value.code == "NOT_FOUND"

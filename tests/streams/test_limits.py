@@ -1,0 +1,135 @@
+"""Limits of sockets: each has its own close code, and others go on."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
+from websockets.typing import Origin, Subprotocol
+
+from tests.chaos.waiting import until
+from tests.conftest import AppFactory
+from tests.doors.people import World, make_world
+from tests.streams.transport import CHANGES, StreamEnd, receive, send, served, socket
+
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+PROTOCOL = Subprotocol("graphql-transport-ws")
+
+LIMITS: dict[str, Any] = {
+    "socket_max_operations": 2,
+    "socket_max_per_user": 2,
+    "socket_init_seconds": 0.3,
+    "body_limit_bytes": 4096,
+    "cors_origins": ["https://friend.test"],
+}
+
+
+@pytest.fixture
+async def limited(make_app: AppFactory) -> FastAPI:
+    app: FastAPI = await make_app(**LIMITS)
+    return app
+
+
+@pytest.fixture
+async def url(limited: FastAPI) -> AsyncIterator[str]:
+    async with served(limited) as url:
+        yield url
+
+
+@pytest.fixture
+async def world(limited: FastAPI) -> World:
+    return await make_world(limited)
+
+
+def address(url: str) -> str:
+    return url.replace("http", "ws", 1) + "/graphql"
+
+
+async def closed(connection: Any) -> str:
+    """Return the code with which the server closes the socket, whatever it says before."""
+    while True:
+        try:
+            await receive(connection)
+        except StreamEnd as end:
+            return end.code
+
+
+async def test_one_operation_too_many_closes_the_socket(limited: FastAPI, world: World, url: str) -> None:
+    payload = {"query": CHANGES, "variables": {"w": str(world.workspace)}}
+    async with socket(url, world.viewer.token) as connection:
+        assert await receive(connection) == {"type": "connection_ack"}
+        for number in ("1", "2"):
+            await send(connection, type="subscribe", id=number, payload=payload)
+            assert (await receive(connection))["id"] == number
+        # One that ended makes room.
+        await send(connection, type="complete", id="1")
+        await send(connection, type="subscribe", id="3", payload=payload)
+        assert (await receive(connection))["id"] == "3"
+        await send(connection, type="subscribe", id="4", payload=payload)
+        assert await closed(connection) == "4429"
+    await nothing_is_kept(limited)
+
+
+async def nothing_is_kept(app: FastAPI) -> None:
+    """Wait until the streams of the closed sockets are gone."""
+
+    async def empty() -> bool:
+        return not app.state.hub.channels
+
+    await until(empty)
+
+
+async def test_one_socket_too_many_of_a_user_is_closed_and_others_go_on(world: World, url: str) -> None:
+    async with AsyncExitStack() as stack:
+        mine = [await stack.enter_async_context(socket(url, world.viewer.token)) for _ in range(2)]
+        assert [await receive(connection) for connection in mine] == [{"type": "connection_ack"}] * 2
+        third = await stack.enter_async_context(socket(url, world.viewer.token))
+        assert await closed(third) == "4429"
+        other = await stack.enter_async_context(socket(url, world.editor.token))
+        assert await receive(other) == {"type": "connection_ack"}
+        await mine[0].close()
+        # The server may not have heard of the close yet.
+        await until(lambda: admitted(url, world))
+
+
+async def admitted(url: str, world: World) -> bool:
+    """Return whether the viewer gets one more socket."""
+    async with socket(url, world.viewer.token) as connection:
+        try:
+            return await receive(connection) == {"type": "connection_ack"}
+        except StreamEnd:
+            return False
+
+
+async def test_who_stays_silent_at_first_is_closed(world: World, url: str) -> None:
+    async with connect(address(url), subprotocols=[PROTOCOL], proxy=None) as connection:
+        assert await closed(connection) == "4408"
+
+
+async def test_a_message_too_large_closes_the_socket(world: World, url: str) -> None:
+    async with socket(url, world.viewer.token) as connection:
+        assert await receive(connection) == {"type": "connection_ack"}
+        await send(connection, type="subscribe", id="1", payload={"query": "{ __typename }" + " " * 4096})
+        assert await closed(connection) == "1009"
+
+
+async def test_foreign_origins_are_refused_in_the_handshake(world: World, url: str) -> None:
+    for origin in ("https://elsewhere.test", "null"):
+        with pytest.raises(InvalidStatus) as caught:
+            async with socket(url, world.viewer.token, origin=Origin(origin)):
+                pass
+        assert caught.value.response.status_code == 403
+    for origin in ("https://friend.test", url):
+        async with socket(url, world.viewer.token, origin=Origin(origin)) as connection:
+            assert await receive(connection) == {"type": "connection_ack"}
+
+
+async def test_a_ping_is_answered_on_an_idle_socket(world: World, url: str) -> None:
+    async with socket(url, world.viewer.token) as connection:
+        await receive(connection)
+        await send(connection, type="ping")
+        assert await receive(connection) == {"type": "pong"}

@@ -1,0 +1,149 @@
+"""Redis may be away at the start, go away later and come back: changes arrive either way, and the server says so."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI
+
+from api.main import create_app
+from api.schemas.users import UserUpdate
+from api.services.users import update_user
+from tests.chaos.live_servers import RedisServer, require_redis_server
+from tests.chaos.waiting import until
+from tests.conftest import AppFactory, client_of, make_settings
+from tests.doors.people import World, make_world
+from tests.errors.captured_log import CapturedLog, captured_log
+from tests.streams.following import following
+from tests.streams.transport import PATIENCE_SECONDS
+from tests.streams.writing import add_item, last_seq, write
+
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+AWAY = "redis does not answer; live updates go on at the slow beat"
+BACK = "redis answers again"
+NEVER = 600.0
+"""A beat in seconds that no test waits for: what arrives, arrives by a wake-up."""
+
+
+@pytest.fixture
+async def redis() -> AsyncIterator[RedisServer]:
+    """A Redis that is not started yet."""
+    require_redis_server()
+    server = RedisServer()
+    yield server
+    if server._process is not None:
+        await server.stop()
+
+
+async def ready(app: FastAPI, wake_ups: str) -> None:
+    """Wait until `/ready` says how wake-ups travel."""
+    async with asyncio.timeout(PATIENCE_SECONDS), client_of(app) as client:
+        while True:
+            response = await client.get("/ready")
+            assert (response.status_code, response.json()["status"]) == (200, "healthy")
+            if response.json()["wake_ups"] == wake_ups:
+                return
+            await asyncio.sleep(0.02)
+
+
+async def said(log: CapturedLog, *events: str) -> None:
+    """Wait until the bus said this; more than this it must never have said."""
+
+    def spoken() -> list[str]:
+        return [line["event"] for line in log.lines if line["logger"] == "twofold.bus"]
+
+    async def enough() -> bool:
+        return len(spoken()) >= len(events)
+
+    await until(enough)
+    assert spoken() == list(events)
+
+
+async def arrives(app: FastAPI, writer: FastAPI, world: World) -> None:
+    """Write on one process and see it on the other (which may be the same)."""
+    async with following(app.state.hub, world.viewer.actor, world.workspace) as follower:
+        await follower.reach(await last_seq(app, world))
+        await add_item(writer, world)
+        end = await last_seq(writer, world)
+        await follower.reach(end)
+        assert follower.seqs == [end]
+
+
+async def test_the_server_says_once_that_redis_is_away_and_once_that_it_is_back(
+    database_url: str, tmp_path: Path, redis: RedisServer
+) -> None:
+    app = create_app(make_settings(database_url, tmp_path, redis_url=redis.url, live_beat_seconds=NEVER))
+    with captured_log() as log:
+        async with app.router.lifespan_context(app):
+            world = await make_world(app)
+            await ready(app, "beat")
+            await said(log, AWAY)
+            await arrives(app, app, world)
+            await redis.start()
+            await ready(app, "redis")
+            await said(log, AWAY, BACK)
+            await arrives(app, app, world)
+            await redis.stop()
+            await ready(app, "beat")
+            await said(log, AWAY, BACK, AWAY)
+            await arrives(app, app, world)
+            await redis.start()
+            await ready(app, "redis")
+            await said(log, AWAY, BACK, AWAY, BACK)
+
+
+async def test_wake_ups_travel_over_redis_and_what_it_lost_is_fetched_when_it_is_back(
+    redis: RedisServer, make_app: AppFactory
+) -> None:
+    await redis.start()
+    one, two = [await make_app(redis_url=redis.url, live_beat_seconds=NEVER) for _ in range(2)]
+    world = await make_world(one)
+    for app in (one, two):
+        await ready(app, "redis")
+    await arrives(two, one, world)
+    begin = await last_seq(two, world)
+    async with following(two.state.hub, world.viewer.actor, world.workspace, after=begin) as follower:
+        await redis.stop()
+        for app in (one, two):
+            await ready(app, "beat")
+        await add_item(one, world)
+        await redis.start()
+        await follower.reach(begin + 1)
+        for app in (one, two):
+            await ready(app, "redis")
+        await add_item(one, world)
+        await follower.reach(begin + 2)
+    assert follower.seqs == [begin + 1, begin + 2]
+
+
+async def test_without_redis_other_processes_hear_of_changes_and_of_lost_rights_at_the_beat(
+    redis: RedisServer, make_app: AppFactory
+) -> None:
+    one, two = [await make_app(redis_url=redis.url, live_beat_seconds=0.05) for _ in range(2)]
+    world = await make_world(one)
+    await ready(two, "beat")
+    await arrives(two, one, world)
+    async with following(two.state.hub, world.viewer.actor, world.workspace) as follower:
+        await follower.reach(await last_seq(one, world))
+        data = UserUpdate(disabled=True)
+        await write(one, update_user, world.administrator.actor, world.viewer.id, data, identity=one.state.identity)
+        assert (await follower.ended()).code == "UNAUTHENTICATED"
+
+
+async def test_lost_rights_travel_over_redis(redis: RedisServer, make_app: AppFactory) -> None:
+    await redis.start()
+    one, two = [await make_app(redis_url=redis.url, live_beat_seconds=NEVER) for _ in range(2)]
+    world = await make_world(one)
+    for app in (one, two):
+        await ready(app, "redis")
+    async with following(two.state.hub, world.viewer.actor, world.workspace) as follower:
+        await follower.reach(await last_seq(one, world))
+        data = UserUpdate(disabled=True)
+        await write(one, update_user, world.administrator.actor, world.viewer.id, data, identity=one.state.identity)
+        assert (await follower.ended()).code == "UNAUTHENTICATED"
+
+
+async def test_without_redis_in_the_settings_there_is_nobody_to_tell(app: FastAPI) -> None:
+    await ready(app, "process")
