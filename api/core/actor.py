@@ -1,5 +1,6 @@
 """Who calls. Every service function takes an actor; there is no default and no missing value."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -9,7 +10,7 @@ from db.models import UserRole
 from db.scope import EVERYTHING, Scope
 
 
-class Actor:
+class Actor(ABC):
     """Somebody, or nobody, or the system itself: see the three kinds below."""
 
     @property
@@ -18,25 +19,25 @@ class Actor:
         return None
 
     @property
+    @abstractmethod
     def label(self) -> str:
         """How the actor is called in the log."""
-        raise NotImplementedError
 
+    @abstractmethod
     def scope(self) -> Scope:
         """Return whose rows this actor may see.
 
         Raises:
             AppError: UNAUTHENTICATED for nobody.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def require_administrator(self) -> None:
         """Check the right to manage accounts.
 
         Raises:
             AppError: UNAUTHENTICATED or FORBIDDEN.
         """
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)
