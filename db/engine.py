@@ -1,15 +1,14 @@
 """Engines for SQLite and PostgreSQL behind one `Database`."""
 
 import asyncio
-import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from weakref import WeakSet
 
+import aiosqlite
 from sqlalchemy import URL, Connection, event, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
@@ -58,12 +57,12 @@ class Database:
     def __init__(self, address: str, options: DatabaseOptions | None = None) -> None:
         self.url = normalise_url(address)
         self.options = options or DatabaseOptions()
-        self._threads: WeakSet[threading.Thread] = WeakSet()
+        self._connections: set[aiosqlite.Connection] = set()
         self._listeners: list[Callable[[UnitOfWork], None]] = []
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         if self.is_sqlite:
-            self._writer = _sqlite_engine(self.url, self.options, "BEGIN IMMEDIATE", self._threads)
-            self._reader = _sqlite_engine(self.url, self.options, "BEGIN", self._threads)
+            self._writer = _sqlite_engine(self.url, self.options, "BEGIN IMMEDIATE", self._connections)
+            self._reader = _sqlite_engine(self.url, self.options, "BEGIN", self._connections)
             self._gate: WriteGate | None = WriteGate(self.options.busy_timeout)
         else:
             self._writer = _postgresql_engine(self.url, self.options)
@@ -119,18 +118,32 @@ class Database:
         """Close all connections, and wait for what works for them.
 
         On SQLite each connection has a thread. One whose statement was cancelled ends a little later,
-        and must do so before the event loop is gone.
+        and must do so before the event loop is gone. One that was cancelled while it was being
+        prepared is in no pool, and nobody else closes it.
         """
         for engine in self.engines:
             await engine.dispose()
         deadline = time.monotonic() + DISPOSE_SECONDS
-        for thread in list(self._threads):
-            await asyncio.to_thread(thread.join, max(deadline - time.monotonic(), 0))
+        for connection in [one for one in self._connections if _works(one)]:
+            connection.stop()
+            await asyncio.to_thread(connection._thread.join, max(deadline - time.monotonic(), 0))  # noqa: SLF001 - aiosqlite tells it to nobody
+        self._connections.clear()
 
 
-def _sqlite_engine(url: URL, options: DatabaseOptions, begin: str, threads: WeakSet[threading.Thread]) -> AsyncEngine:
+def _sqlite_engine(
+    url: URL, options: DatabaseOptions, begin: str, connections: set[aiosqlite.Connection]
+) -> AsyncEngine:
     if url.database:
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+
+    def open_connection(*arguments: Any, **named: Any) -> aiosqlite.Connection:
+        """Open a connection that is known from its first moment, however soon it is cancelled."""
+        connections.difference_update([old for old in connections if not _works(old)])
+        connection = aiosqlite.connect(*arguments, **named)
+        connection._thread.daemon = True  # noqa: SLF001 - as SQLAlchemy does it for its own
+        connections.add(connection)
+        return connection
+
     engine = create_async_engine(
         url,
         echo=options.echo,
@@ -139,13 +152,15 @@ def _sqlite_engine(url: URL, options: DatabaseOptions, begin: str, threads: Weak
         max_overflow=0,
         pool_timeout=options.pool_timeout,
         # Without an isolation level the driver begins nothing by itself, and BEGIN is ours to say.
-        connect_args={"timeout": options.busy_timeout, "isolation_level": None},
+        connect_args={
+            "timeout": options.busy_timeout,
+            "isolation_level": None,
+            "async_creator_fn": open_connection,
+        },
     )
 
     @event.listens_for(engine.sync_engine, "connect")
-    def prepare(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
-        driver: Any = record.driver_connection
-        threads.add(driver._thread)  # noqa: SLF001 - aiosqlite tells it to nobody
+    def prepare(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
         cursor = connection.cursor()
         cursor.execute("PRAGMA journal_mode = WAL")
         # NORMAL may forget the last commits when the power fails. Numbers that a subscriber has
@@ -161,6 +176,10 @@ def _sqlite_engine(url: URL, options: DatabaseOptions, begin: str, threads: Weak
         connection.exec_driver_sql(begin)
 
     return engine
+
+
+def _works(connection: aiosqlite.Connection) -> bool:
+    return connection._thread.is_alive()  # noqa: SLF001 - as above
 
 
 def _postgresql_engine(url: URL, options: DatabaseOptions) -> AsyncEngine:
