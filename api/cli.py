@@ -48,6 +48,8 @@ def serve() -> None:
     _check_port(settings)
     import uvicorn  # noqa: PLC0415 - the other commands need not wait for it
 
+    from api.connections import RequestProtocol, SocketProtocol  # noqa: PLC0415 - as above
+
     run_with_database(settings, _prepare)
     _announce(settings)
     uvicorn.run(
@@ -59,6 +61,10 @@ def serve() -> None:
         log_config=None,
         access_log=False,
         server_header=False,
+        http=RequestProtocol,
+        ws=SocketProtocol,
+        # Each socket would compress for itself what was written once for all of them.
+        ws_per_message_deflate=False,
         ws_max_size=settings.body_limit_bytes,
         ws_ping_interval=settings.socket_ping_seconds,
         ws_ping_timeout=settings.socket_ping_seconds,

@@ -1,5 +1,6 @@
 """Settings: environment variables or `.env`. With none set, Twofold runs."""
 
+import hashlib
 import os
 import secrets
 from datetime import timedelta
@@ -115,6 +116,9 @@ class Settings(BaseSettings):
     graphql_max_aliases: Annotated[Count, Field(description="Most aliases in a query.")] = 30
     graphql_max_tokens: Annotated[Count, Field(description="Longest query, in tokens.")] = 2000
     graphql_max_cost: Annotated[Count, Field(description="Most objects that a query may ask for.")] = 5000
+    streams_max_per_user: Annotated[
+        Count, Field(description="Most subscriptions and event streams of a user at once, per process.")
+    ] = 200
     socket_init_seconds: Annotated[float, Field(gt=0, description="How long a socket may stay silent at first.")] = 10.0
     socket_max_operations: Annotated[Count, Field(description="Most subscriptions at once on one socket.")] = 50
     socket_max_per_user: Annotated[Count, Field(description="Most open sockets of a user, per process.")] = 50
@@ -145,12 +149,20 @@ class Settings(BaseSettings):
         """Sizes and patience of the database connections."""
         return DatabaseOptions(pool_size=self.database_pool_size, echo=self.debug)
 
+    @property
+    def installation(self) -> str:
+        """A name that all processes of this installation share, and no other one has."""
+        return hashlib.blake2b(self._secret.encode(), digest_size=8, person=b"installation").hexdigest()
+
+    @property
+    def _secret(self) -> str:
+        return self.secret_key.get_secret_value() if self.secret_key else _kept_secret(self.data_dir)
+
     def identity(self) -> Identity:
         """Return the installation's way with passwords, tokens and newcomers."""
-        secret = self.secret_key.get_secret_value() if self.secret_key else _kept_secret(self.data_dir)
         return Identity(
             Passwords(memory_kib=self.password_memory_kib),
-            Tokens(secret, lifetime=timedelta(seconds=self.access_token_seconds)),
+            Tokens(self._secret, lifetime=timedelta(seconds=self.access_token_seconds)),
             registration_open=self.registration == "open",
         )
 

@@ -40,8 +40,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     configure_logging(settings)
     database = Database(settings.database_address, settings.database_options)
 
-    bus = RedisBus(settings.redis_url) if settings.redis_url else LocalBus()
-    hub = Hub(database, bus, HubOptions(beat=settings.live_beat_seconds))
+    bus = RedisBus(settings.redis_url, settings.installation) if settings.redis_url else LocalBus()
+    options = HubOptions(beat=settings.live_beat_seconds, streams_per_user=settings.streams_max_per_user)
+    hub = Hub(database, bus, options)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:

@@ -15,6 +15,7 @@ from api.core.errors import forbidden
 from api.core.identity import Identity
 from api.dependencies import get_database, get_hub, get_identity, identify
 from api.request_log import RequestRecord, record_of
+from api.schemas.changes import ChangeQuery
 from api.services.live.streams import Stream, open_stream
 from db.unit_of_work import ReadUnit, UnitOfWork
 from graphql_schema.sharing import SharedResults
@@ -33,6 +34,7 @@ class Context(BaseContext):
         self._connection = connection
         self._loaders: dict[tuple[Any, str], DataLoader[UUID, Any]] = {}
         self._streams: set[Stream] = set()
+        self._opener: Actor | None = None
         self.actor: Actor = ANONYMOUS
 
     @property
@@ -57,7 +59,12 @@ class Context(BaseContext):
 
     async def identify(self) -> None:
         """Find out who calls. Asked anew for each operation: a socket outlives rights."""
-        self.actor = await identify(self._connection, self.credentials)
+        credentials = self.credentials
+        actor = await identify(self._connection, credentials)
+        if self.credentials == credentials:
+            # Else they were renewed meanwhile, and `renew` knows better.
+            self.actor = actor
+        self._opener = self._opener or actor
 
     @property
     def shared(self) -> SharedResults:
@@ -73,27 +80,35 @@ class Context(BaseContext):
 
     @asynccontextmanager
     async def stream(self, workspace_id: UUID, after: int | None) -> AsyncIterator[Stream]:
-        """Open a stream, which `renew` reaches as long as it is open."""
-        async with open_stream(get_hub(self._connection), self.actor, workspace_id, after) as stream:
+        """Open a stream, which `renew` reaches as long as it is open.
+
+        Raises:
+            AppError: VALIDATION_ERROR for a number that cannot be one; and see `open_stream`.
+        """
+        seq = None if after is None else ChangeQuery(after=after).after
+        actor = self.actor
+        async with open_stream(get_hub(self._connection), actor, workspace_id, seq) as stream:
             stream.is_response = self._connection.scope["type"] == "http"
             self._streams.add(stream)
+            if self.actor is not actor and self.actor.user_id == stream.user_id:
+                # Renewed while it was being opened.
+                stream.renew(require_user(self.actor))
             try:
                 yield stream
             finally:
                 self._streams.discard(stream)
 
     async def renew(self, token: str) -> UserActor:
-        """Let the streams of this socket go on with a fresh token of the same user.
+        """Let the streams of this socket go on with a fresh token of the user who opened it.
 
         Raises:
             AppError: UNAUTHENTICATED for a token that does not count; FORBIDDEN for another user's.
         """
         credentials = f"Bearer {token}"
         actor = require_user(await identify(self._connection, credentials))
-        # The operation that renews finds nobody behind an expired token, so the streams are asked too.
-        owners = {self.actor.user_id, *(stream.user_id for stream in self._streams)} - {None}
-        if not owners <= {actor.id}:
-            raise forbidden("A stream cannot be renewed by another user.")
+        # Not by `actor`: that is nobody once the old token has expired. Who opened it was counted.
+        if self._opener is None or self._opener.user_id != actor.id:
+            raise forbidden("Streams can be renewed only by the user who opened the connection.")
         self.connection_params = {"Authorization": credentials}
         self.actor = actor
         for stream in self._streams:
@@ -118,15 +133,17 @@ class Context(BaseContext):
         key = (batch, repr(sorted(arguments.items())))
         loader = self._loaders.get(key)
         if loader is None:
-            loader = DataLoader(self._load(batch, arguments), cache=False)
+            loader = DataLoader(self._load(key, batch, arguments), cache=False)
             self._loaders[key] = loader
         answer: T = await loader.load(parent)
         return answer
 
     def _load(
-        self, batch: BatchFunction[T], arguments: dict[str, Any]
+        self, key: tuple[Any, str], batch: BatchFunction[T], arguments: dict[str, Any]
     ) -> Callable[[list[UUID]], Awaitable[Sequence[T]]]:
         async def load(parents: list[UUID]) -> Sequence[T]:
+            # Its batch is complete. A socket may live for weeks, and ask for something else each time.
+            self._loaders.pop(key, None)
             distinct = list(dict.fromkeys(parents))
             async with self.read() as uow:
                 children = await batch(uow, self.actor, distinct, **arguments)

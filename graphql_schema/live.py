@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from datetime import datetime
 from enum import StrEnum
+from inspect import cleandoc
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
@@ -46,7 +47,11 @@ Resume = Annotated[
 
 
 class EventKind(StrEnum):
-    """What happened; `READY` says that nothing did, and that the stream is live from this number on."""
+    """What happened. `READY` says that nothing did: so far the stream has come.
+
+    It is the first event of a stream that begins now, which is live from that number on. A filtered stream sends it
+    after many changes that do not concern it, so that it can be resumed after them.
+    """
 
     READY = "ready"
     CREATED = "created"
@@ -55,8 +60,8 @@ class EventKind(StrEnum):
     RESTORED = "restored"
 
 
-strawberry.enum(EventKind, description=(EventKind.__doc__ or "").strip())
-strawberry.enum(Effect, description=(Effect.__doc__ or "").strip())
+strawberry.enum(EventKind, description=cleandoc(EventKind.__doc__ or ""))
+strawberry.enum(Effect, description=cleandoc(Effect.__doc__ or ""))
 
 
 @strawberry.type
@@ -81,6 +86,11 @@ class LiveEvent:
         actor_id = root.change.actor_id if root.change else None
         return await info.context.batched(users.get_users, actor_id) if actor_id else None
 
+    @strawberry.field(description="The former values of what changed; null of a `READY`, and of what `LEFT`.")
+    def changed(self, root: strawberry.Parent[Event]) -> JSON | None:
+        """Return the former values."""
+        return None if root.changed is None else JSON(root.changed)
+
 
 @strawberry.type(description="A change of anything in a workspace.")
 class ChangeEvent(LiveEvent):
@@ -100,11 +110,6 @@ class ChangeEvent(LiveEvent):
     def version(self, root: strawberry.Parent[Event]) -> int | None:
         """Return the entity's version."""
         return root.change.version if root.change else None
-
-    @strawberry.field(description="The former values of what changed.")
-    def changed(self, root: strawberry.Parent[Event]) -> JSON | None:
-        """Return the former values."""
-        return JSON(root.change.changed) if root.change else None
 
     @strawberry.field(description="The item as it was after the change.", graphql_type=LazyItem | None)
     def item(self, root: strawberry.Parent[Event]) -> Any:
@@ -144,12 +149,6 @@ class ItemEvent(LiveEvent):
     def item(self, root: strawberry.Parent[Event]) -> Any:
         """Return the item."""
         return root.entity(EntityKind.ITEM)
-
-    @strawberry.field(description="The former values of what changed; null if it `LEFT`.")
-    def changed(self, root: strawberry.Parent[Event]) -> JSON | None:
-        """Return the former values, unless they are none of the subscriber's business any more."""
-        shown = root.change is not None and root.effect is Effect.UPDATED
-        return JSON(root.change.changed) if shown and root.change else None
 
 
 @strawberry.type(description="A new message.")

@@ -7,10 +7,13 @@ import strawberry
 from graphql import GraphQLError, OperationDefinitionNode
 from strawberry.extensions import DisableIntrospection, SchemaExtension
 from strawberry.schema.config import StrawberryConfig
+from strawberry.schema.exceptions import InvalidOperationTypeError
 from strawberry.types import ExecutionResult
 from strawberry.types.execution import PreExecutionError
+from strawberry.types.graphql import OperationType
 
 from api.config import Settings
+from api.core.errors import AppError, ErrorCode
 from graphql_schema.changes import ChangeQuery
 from graphql_schema.context import Context
 from graphql_schema.errors import render_errors
@@ -24,6 +27,11 @@ from graphql_schema.sharing import SharingExecutor
 from graphql_schema.users import UserMutation, UserQuery
 from graphql_schema.variables import VariableCheck
 from graphql_schema.workspaces import WorkspaceMutation, WorkspaceQuery
+
+ANSWERED_ONCE = (OperationType.QUERY, OperationType.MUTATION)
+NEEDS_A_STREAM = (
+    "A subscription needs a stream: send `Accept: text/event-stream`, or use a socket with graphql-transport-ws."
+)
 
 
 @strawberry.type(description="Reading. Every field here is an operation of the REST door too.")
@@ -55,9 +63,21 @@ class Schema(strawberry.Schema):
         """Log nothing here: errors are logged, once, where they are rendered."""
 
     async def execute(self, *args: Any, **kwargs: Any) -> ExecutionResult:
-        """Execute a query or mutation."""
-        result: ExecutionResult = _rendered(await super().execute(*args, **kwargs), kwargs["context_value"])
-        return result
+        """Execute a query or mutation.
+
+        Raises:
+            AppError: BAD_REQUEST for a subscription, which has more answers than one.
+        """
+        # What is allowed depends on the method, too.
+        allowed = kwargs.get("allowed_operation_types", ANSWERED_ONCE)
+        kwargs["allowed_operation_types"] = [kind for kind in ANSWERED_ONCE if kind in allowed]
+        try:
+            result: ExecutionResult = await super().execute(*args, **kwargs)
+        except InvalidOperationTypeError as error:
+            if error.operation_type is not OperationType.SUBSCRIPTION:
+                raise
+            raise AppError(ErrorCode.BAD_REQUEST, NEEDS_A_STREAM) from error
+        return _rendered(result, kwargs["context_value"])  # type: ignore[no-any-return]  # it is the one given
 
     async def stream(self, *args: Any, **kwargs: Any) -> Any:
         """Execute any operation for a transport that streams."""

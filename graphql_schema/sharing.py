@@ -9,6 +9,7 @@ them is executed for each subscriber, with the subscriber's own eyes.
 import asyncio
 import json
 import re
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Hashable
 from typing import Any
@@ -27,6 +28,7 @@ from graphql import (
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from api.core.actor import SYSTEM
+from api.core.errors import ErrorCode, to_app_error
 from api.services.live.events import Event
 
 
@@ -43,38 +45,51 @@ class SharedData(dict[str, Any]):
         return self._json
 
 
+class SharedResult:
+    """The result of one event, as long as it is worth sharing."""
+
+    def __init__(self, task: "asyncio.Task[ExecutionResult]", keep_seconds: float) -> None:
+        self.task = task
+        self._keep_seconds = keep_seconds
+        self._stale_at: float | None = None
+        task.add_done_callback(self._note_end)
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether it may be handed out: its relations grow stale soon after it was made."""
+        return self._stale_at is None or time.monotonic() < self._stale_at
+
+    def _note_end(self, task: "asyncio.Task[ExecutionResult]") -> None:
+        failed = task.cancelled() or task.exception() is not None or bool(task.result().errors)
+        # An error is nothing to keep: who comes next tries again.
+        self._stale_at = time.monotonic() + (0 if failed else self._keep_seconds)
+
+
 class SharedResults:
     """The latest results; who comes too late for one executes the event again."""
 
-    def __init__(self, size: int = 512, keep_seconds: float = 2.0) -> None:
+    def __init__(self, size: int = 128, keep_seconds: float = 2.0) -> None:
         self._size = size
         self._keep_seconds = keep_seconds
-        self._results: OrderedDict[Hashable, asyncio.Task[ExecutionResult]] = OrderedDict()
+        self._results: OrderedDict[Hashable, SharedResult] = OrderedDict()
         self.executions = 0
 
-    async def get(self, key: Hashable, execute: Callable[[], Coroutine[Any, Any, ExecutionResult]]) -> ExecutionResult:
-        """Return the result under the key, executing once for all who ask meanwhile and soon after."""
-        task = self._results.get(key)
-        if task is None:
+    async def get(
+        self, key: Hashable, execute: Callable[[], Coroutine[Any, Any, ExecutionResult]], *, is_replay: bool = False
+    ) -> ExecutionResult:
+        """Return the result under the key, executing once for all who ask meanwhile, and soon after.
+
+        Of a replay nothing is handed out that was ready before: who comes back expects today's relations.
+        """
+        result = self._results.get(key)
+        if result is None or not result.is_fresh or (is_replay and result.task.done()):
             self.executions += 1
-            task = self._results[key] = asyncio.create_task(execute())
-            task.add_done_callback(lambda done: self._let_go(key, done))
+            result = self._results[key] = SharedResult(asyncio.create_task(execute()), self._keep_seconds)
+            self._results.move_to_end(key)
             if len(self._results) > self._size:
                 self._results.popitem(last=False)
         # One subscriber's going away must not cancel the others' result.
-        return await asyncio.shield(task)
-
-    def _let_go(self, key: Hashable, done: asyncio.Task[ExecutionResult]) -> None:
-        """Keep a result for a moment only, as its relations grow stale; and one with errors not at all."""
-        failed = done.cancelled() or done.exception() is not None or bool(done.result().errors)
-        if failed:
-            self._forget(key, done)
-        else:
-            asyncio.get_running_loop().call_later(self._keep_seconds, self._forget, key, done)
-
-    def _forget(self, key: Hashable, done: asyncio.Task[ExecutionResult]) -> None:
-        if self._results.get(key) is done:
-            del self._results[key]
+        return await asyncio.shield(result.task)
 
 
 class SharingExecutor(StrawberryGraphQLCoreExecutionContext):
@@ -88,22 +103,46 @@ class SharingExecutor(StrawberryGraphQLCoreExecutionContext):
             self._operation_key = _shared_key(self)
         executor = super().build_per_event_executor(payload)
         assert isinstance(executor, SharingExecutor)  # noqa: S101 - it is a copy of this one
+        # graphql-core remembers the collected fields by the identity of lists that are new with every
+        # event; shared by all events of a subscription, its memory would grow as long as that lives.
+        executor._relevant_sub_fields = {}  # noqa: SLF001 - there is no other way to it
         return executor
 
     def execute_operation(self, serially: bool | None = None) -> Any:
         """Execute a query or mutation, or one event."""
         event = self.root_value
-        if not isinstance(event, Event) or event.change is None or not self._operation_key:
-            return super().execute_operation(serially)
-        key = (self._operation_key, event.change.workspace_id, event.seq, event.effect)
-        return self.context_value.shared.get(key, self._execute_for_all)
+        return self._tell(event) if isinstance(event, Event) else super().execute_operation(serially)
+
+    async def _tell(self, event: Event) -> ExecutionResult:
+        """Execute one event.
+
+        Raises:
+            AppError: UNAVAILABLE if the database did not answer. Half an event would have a number all the
+                same, and a client that goes on after it would never see the other half.
+        """
+        if event.change is None or not self._operation_key:
+            result = await self._execute()
+        else:
+            key = (self._operation_key, event.change.workspace_id, event.seq, event.effect)
+            shared: SharedResults = self.context_value.shared
+            result = await shared.get(key, self._execute_for_all, is_replay=event.is_replay)
+        for error in result.errors or ():
+            known = to_app_error(error.original_error) if error.original_error else None
+            if known is not None and known.code is ErrorCode.UNAVAILABLE:
+                raise known
+        return result
 
     async def _execute_for_all(self) -> ExecutionResult:
         self.context_value = self.context_value.as_actor(SYSTEM)
+        result = await self._execute()
+        return ExecutionResult(result.data and SharedData(result.data), result.errors)
+
+    async def _execute(self) -> ExecutionResult:
         result: Any = super().execute_operation(False)
         if self.is_awaitable(result):
             result = await result
-        return ExecutionResult(result.data and SharedData(result.data), result.errors)
+        assert isinstance(result, ExecutionResult)  # noqa: S101 - nothing is delivered in parts
+        return result
 
 
 def _shared_key(executor: SharingExecutor) -> str:
@@ -123,7 +162,9 @@ def _shared_key(executor: SharingExecutor) -> str:
         alias = node.alias.value if node.alias else ""
         parts.append(f"{alias}:{node.name.value}{print_ast(node.selection_set)}")
     parts += [print_ast(fragment.definition) for _, fragment in sorted(executor.fragments.items())]
-    values = {name: executor.variable_values.coerced.get(name) for name in _variables("\n".join(parts))}
+    # A variable that was not given is not the same as one that is null.
+    given = executor.variable_values.coerced
+    values = {name: given[name] for name in _variables("\n".join(parts)) if name in given}
     return "\n".join([*parts, repr(sorted(values.items()))])
 
 

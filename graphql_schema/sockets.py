@@ -19,20 +19,20 @@ TOO_MANY = 4429
 
 
 class SocketCounter:
-    """Counts the open sockets of each user in this process."""
+    """Counts the open sockets of each user in this process; all who did not sign in count as one."""
 
     def __init__(self, most_per_user: int) -> None:
         self._most = most_per_user
-        self._open: Counter[UUID] = Counter()
+        self._open: Counter[UUID | None] = Counter()
 
-    def enter(self, user_id: UUID) -> bool:
+    def enter(self, user_id: UUID | None) -> bool:
         """Count one more, unless the user has too many already."""
         if self._open[user_id] >= self._most:
             return False
         self._open[user_id] += 1
         return True
 
-    def leave(self, user_id: UUID) -> None:
+    def leave(self, user_id: UUID | None) -> None:
         """Count one less."""
         self._open[user_id] -= 1
         if not self._open[user_id]:
@@ -42,7 +42,7 @@ class SocketCounter:
 class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
     """Strawberry's handler of graphql-transport-ws, with our limits."""
 
-    _counted: UUID | None = None
+    _counted: tuple[UUID | None] | None = None
 
     async def handle(self) -> None:
         """Serve the socket until it closes."""
@@ -50,7 +50,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
             await super().handle()
         finally:
             if self._counted is not None:
-                self._counter.leave(self._counted)
+                self._counter.leave(*self._counted)
 
     async def handle_connection_init(self, message: ConnectionInitMessage) -> None:
         """Find out who opened the socket before it is acknowledged."""
@@ -63,11 +63,11 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
                 await self.websocket.close(code=TRY_AGAIN_LATER, reason="The database does not answer")
                 return
             user_id = self.context.actor.user_id
-            if user_id is not None and not self._counter.enter(user_id):
+            if not self._counter.enter(user_id):
                 self.connection_init_received = True
                 await self.websocket.close(code=TOO_MANY, reason="Too many sockets of this user")
                 return
-            self._counted = user_id
+            self._counted = (user_id,)
         await super().handle_connection_init(message)
 
     async def handle_subscribe(self, message: SubscribeMessage) -> None:

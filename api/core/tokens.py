@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import jwt
@@ -24,6 +25,7 @@ class Claims:
     user_id: UUID
     generation: int
     token_id: str
+    # Until when what was opened with it may go on.
     expires_at: datetime
     # What a stream ticket is good for; None of an access token.
     workspace_id: UUID | None = None
@@ -40,10 +42,15 @@ class Tokens:
         """Return a token for a user. `generation` is the user's present one; raising it there ends the token."""
         return self._sign(user_id, generation, now or datetime.now(UTC), self.lifetime, {"aud": AUDIENCE})
 
-    def issue_ticket(self, user_id: UUID, generation: int, workspace_id: UUID, expires_at: datetime) -> str:
-        """Return a ticket that opens the change stream of one workspace, and nothing else."""
+    def issue_ticket(
+        self, user_id: UUID, generation: int, workspace_id: UUID, expires_at: datetime, until: datetime
+    ) -> str:
+        """Return a ticket that opens the change stream of one workspace, and nothing else, until it expires.
+
+        The stream may then go on `until` the access token that the ticket was asked for with expires.
+        """
         now = datetime.now(UTC)
-        purpose = {"aud": STREAM_AUDIENCE, "wsp": str(workspace_id)}
+        purpose = {"aud": STREAM_AUDIENCE, "wsp": str(workspace_id), "unt": until.timestamp()}
         return self._sign(user_id, generation, now, expires_at - now, purpose)
 
     def read(self, token: str) -> Claims:
@@ -62,7 +69,7 @@ class Tokens:
         """
         return self._read(ticket, STREAM_AUDIENCE)
 
-    def _sign(self, user_id: UUID, generation: int, issued: datetime, lifetime: timedelta, more: dict[str, str]) -> str:
+    def _sign(self, user_id: UUID, generation: int, issued: datetime, lifetime: timedelta, more: dict[str, Any]) -> str:
         claims = {
             "sub": str(user_id),
             "iat": issued,
@@ -84,12 +91,13 @@ class Tokens:
                 issuer=ISSUER,
                 options={"require": list(REQUIRED_CLAIMS)},
             )
+            is_ticket = audience == STREAM_AUDIENCE
             return Claims(
                 UUID(claims["sub"]),
                 int(claims["gen"]),
                 str(claims["jti"]),
-                datetime.fromtimestamp(claims["exp"], UTC),
-                UUID(claims["wsp"]) if audience == STREAM_AUDIENCE else None,
+                datetime.fromtimestamp(claims["unt" if is_ticket else "exp"], UTC),
+                UUID(claims["wsp"]) if is_ticket else None,
             )
         except jwt.ExpiredSignatureError as error:
             raise TokenError("The access token has expired. Sign in again.") from error

@@ -4,7 +4,9 @@ from typing import Annotated
 
 from fastapi import Query
 
+from api.core.errors import ErrorCode
 from api.dependencies import CurrentActor, Id, Read
+from api.problems import documented
 from api.rest import GUARDED, resource_router
 from api.schemas.changes import ChangeList, ChangeQuery
 from api.services import changes
@@ -12,7 +14,7 @@ from api.services import changes
 router = resource_router("changes")
 
 
-@router.get("/workspaces/{id}/changes", responses=GUARDED)
+@router.get("/workspaces/{id}/changes", responses={**GUARDED, **documented(ErrorCode.CURSOR_EXPIRED)})
 async def list_changes(
     workspace_id: Id, query: Annotated[ChangeQuery, Query()], uow: Read, actor: CurrentActor
 ) -> ChangeList:

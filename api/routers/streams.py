@@ -2,31 +2,42 @@
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
+import structlog
 from fastapi import Depends, Header, Query, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from api.core.errors import INTERNAL, AppError, ErrorCode, to_app_error
 from api.dependencies import Id, InstalledIdentity, LiveHub, get_database, identify
+from api.problems import documented
 from api.request_log import record_of
 from api.rest import GUARDED, resource_router
 from api.schemas.changes import ChangeRead
+from api.schemas.items import ItemFilter
 from api.schemas.streams import ItemEventRead, StreamQuery
 from api.services import auth
 from api.services.live.events import Event, changes_of, items_of
 from api.services.live.streams import Stream, open_stream
-from db.errors import DatabaseError
 from db.models import EntityKind
 
 router = resource_router("changes")
+logger = structlog.get_logger("twofold.streams")
 
 RETRY_MILLISECONDS = 1000
+REFUSALS = {**GUARDED, **documented(ErrorCode.CURSOR_EXPIRED, ErrorCode.RATE_LIMITED)}
 
 LastEventId = Annotated[
     str | None,
     Header(description="The last `id` received, which a browser sends by itself. It wins over `after`."),
 ]
+
+
+class Watch(NamedTuple):
+    """An open stream, and which items are wanted; None is every change."""
+
+    stream: Stream
+    where: ItemFilter | None
 
 
 async def _open(
@@ -36,7 +47,7 @@ async def _open(
     hub: LiveHub,
     identity: InstalledIdentity,
     last_event_id: LastEventId = None,
-) -> AsyncIterator[Stream]:
+) -> AsyncIterator[Watch]:
     """Open the stream before the answer begins, so that a refusal is an ordinary problem."""
     if query.ticket is None:
         actor = await identify(request, request.headers.get("authorization"))
@@ -46,27 +57,29 @@ async def _open(
         record_of(request).actor = actor.label
     async with open_stream(hub, actor, workspace_id, _resume_at(last_event_id, query.after)) as stream:
         stream.is_response = True
-        yield stream
+        yield Watch(stream, query.item_filter())
 
 
-@router.get("/workspaces/{id}/changes/stream", responses=GUARDED, response_class=EventSourceResponse)
-async def stream_changes(
-    query: Annotated[StreamQuery, Query()], stream: Annotated[Stream, Depends(_open)]
-) -> AsyncIterator[ServerSentEvent]:
+@router.get("/workspaces/{id}/changes/stream", responses=REFUSALS, response_class=EventSourceResponse)
+async def stream_changes(watch: Annotated[Watch, Depends(_open)], request: Request) -> AsyncIterator[ServerSentEvent]:
     """Watch the change log: `id` is the number, `event` the kind, `data` the change.
 
     Without a number it begins now, with an event `ready`. With filter parameters, as of `list_items`, it shows what
-    enters, changes in and leaves that list. When the right to watch ends, the last event is an `error` with the code.
+    enters, changes in and leaves that list; after many changes that do not, a `ready` tells how far it has come. When
+    the right to watch ends, the last event is an `error` with the code.
     """
-    where = query.item_filter()
-    source = changes_of(stream) if where is None else items_of(stream, where)
+    source = changes_of(watch.stream) if watch.where is None else items_of(watch.stream, watch.where)
     yield ServerSentEvent(comment="live", retry=RETRY_MILLISECONDS)
     try:
         async with aclosing(source) as events:
             async for event in events:
                 yield _render(event)
-    except (AppError, DatabaseError) as error:
-        known = to_app_error(error) or INTERNAL
+    except Exception as error:
+        known = to_app_error(error)
+        if known is None:
+            logger.exception("event stream failed")
+            known = INTERNAL
+        record_of(request).note_error(known.code)
         reason = {"code": known.code, "message": known.message, "details": known.details}
         yield ServerSentEvent(event="error", data=reason)
 
@@ -85,6 +98,7 @@ def _render(event: Event) -> ServerSentEvent:
             effect=event.effect,
             item_id=change.entity_id,
             item=event.entity(EntityKind.ITEM),
+            changed=event.changed,
         )
     return ServerSentEvent(id=str(event.seq), event=change.kind, data=data)
 

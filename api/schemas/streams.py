@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import Field
 
 from api.core.live import Effect
-from api.schemas.changes import Seq
+from api.schemas.changes import Seq, State
 from api.schemas.items import ItemFilter, ItemRead
 from api.schemas.types import Moment, Output
 from db.models import ChangeKind
@@ -36,3 +36,4 @@ class ItemEventRead(Output):
     effect: Annotated[Effect, Field(description="What it does to the list.")]
     item_id: Annotated[UUID, Field(description="The item's id.")]
     item: Annotated[ItemRead | None, Field(description="The item after the change; null if it left.")]
+    changed: Annotated[State | None, Field(description="The former values of what changed; null if it left.")]

@@ -125,4 +125,7 @@ class StreamTicket(Output):
     """A short-lived ticket for `GET /api/workspaces/{id}/changes/stream?ticket=…`, for a browser's `EventSource`."""
 
     ticket: Annotated[str, Field(description="Put it into the address as `ticket`.")]
-    expires_in: Annotated[int, Field(description="Seconds until it expires, and the stream with it.")]
+    expires_in: Annotated[
+        int,
+        Field(description="Seconds for which it opens streams; an open one goes on as long as your access token."),
+    ]

@@ -58,7 +58,8 @@ async def create_stream_ticket(
 ) -> StreamTicket:
     """Return a ticket for the change stream of one workspace, for clients that cannot send headers.
 
-    It lasts as long as `TICKET_LIFETIME`, and never longer than the access token it was asked for with.
+    It opens streams for `TICKET_LIFETIME`, and never longer than the access token it was asked for with
+    lasts; streams that it opened go on as long as that does.
 
     Raises:
         AppError: UNAUTHENTICATED or NOT_FOUND.
@@ -66,8 +67,9 @@ async def create_stream_ticket(
     user = require_user(actor)
     await access.see(uow, actor, data.workspace_id)
     now = datetime.now(UTC)
-    expires_at = min(now + TICKET_LIFETIME, user.expires_at or datetime.max.replace(tzinfo=UTC))
-    ticket = identity.tokens.issue_ticket(user.id, user.generation, data.workspace_id, expires_at)
+    until = user.expires_at or now + identity.tokens.lifetime
+    expires_at = min(now + TICKET_LIFETIME, until)
+    ticket = identity.tokens.issue_ticket(user.id, user.generation, data.workspace_id, expires_at, until)
     return StreamTicket(ticket=ticket, expires_in=int((expires_at - now).total_seconds()))
 
 

@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
+
+from pydantic import ValidationError
 
 from api.core.actor import Actor
 from api.schemas.items import ItemRead
@@ -17,6 +19,7 @@ from db.repositories import changes, workspaces
 from db.unit_of_work import UnitOfWork
 
 Logged = Workspace | Member | Item | Message
+T = TypeVar("T", bound=Output)
 
 _STATES: Mapping[type, tuple[EntityKind, type[Output]]] = {
     Workspace: (EntityKind.WORKSPACE, WorkspaceState),
@@ -41,6 +44,22 @@ class Entry:
 def snapshot(row: Logged) -> dict[str, Any]:
     """Return the state of a row as JSON, with the names and formats of the REST door."""
     return _STATES[type(row)][1].model_validate(row).model_dump(mode="json")
+
+
+class UnreadableStateError(Exception):
+    """A snapshot was written by a version that knew other fields: nothing that a client could mend."""
+
+
+def revive(kind: type[T], state: Mapping[str, Any]) -> T:
+    """Return what a snapshot shows. A field that comes into being later needs a default, for old snapshots.
+
+    Raises:
+        UnreadableStateError: it does not fit.
+    """
+    try:
+        return kind.model_validate(state)
+    except ValidationError as error:
+        raise UnreadableStateError(str(error)) from error
 
 
 def created(row: Logged) -> Entry:

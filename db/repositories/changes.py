@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Select, delete, func, select
+from sqlalchemy import Select, Text, cast, delete, func, select
 
 from db.models import Change
 from db.repositories.workspaces import readable
@@ -17,14 +17,26 @@ async def append(session: WriteSession, rows: Sequence[dict[str, object]]) -> No
     await session.insert_many(Change, rows)
 
 
-async def after(session: ReadSession, scope: Scope, workspace_id: UUID, seq: int, limit: int) -> Sequence[Change]:
-    """Return the entries with a number above `seq`, in order, as far as the scope may see them."""
-    return await session.all(
-        select(Change)
-        .where(Change.workspace_id == workspace_id, Change.seq > seq, readable(scope, Change.workspace_id.expression))
-        .order_by(Change.seq)
-        .limit(limit)
+async def after(
+    session: ReadSession, scope: Scope, workspace_id: UUID, seq: int, limit: int, *, letters: int | None = None
+) -> Sequence[Change]:
+    """Return the entries with a number above `seq`, in order, as far as the scope may see them.
+
+    At most `limit` of them, and with `letters` no more than have about so many letters of state; but one at least.
+    """
+    following = (
+        Change.workspace_id == workspace_id,
+        Change.seq > seq,
+        readable(scope, Change.workspace_id.expression),
     )
+    statement = select(Change).where(*following).order_by(Change.seq).limit(limit)
+    if letters is not None:
+        length = func.coalesce(func.length(cast(Change.state, Text)), 0) + func.length(cast(Change.changed, Text))
+        running = func.sum(length).over(order_by=Change.seq).label("letters")
+        near = select(Change.seq, running).where(*following).order_by(Change.seq).limit(limit).subquery()
+        last = select(func.max(near.c.seq)).where(near.c.letters <= letters).scalar_subquery()
+        statement = statement.where(Change.seq <= func.coalesce(last, seq + 1))
+    return await session.all(statement)
 
 
 async def workspaces_before(session: ReadSession, before: datetime) -> Sequence[UUID]:

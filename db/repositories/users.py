@@ -1,6 +1,7 @@
 """Queries on users."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Select, func, select
@@ -10,6 +11,14 @@ from db.paging import Page, PageRequest, Sort, fetch_page
 from db.session import ReadSession, WriteSession
 
 BY_CREATED: Sort[User] = Sort("created", User.created_at, User.id)
+
+
+class Standing(NamedTuple):
+    """What an account's open streams depend on."""
+
+    is_deleted: bool
+    is_disabled: bool
+    token_generation: int
 
 
 def living() -> Select[User]:
@@ -30,6 +39,14 @@ async def find_by_email(session: ReadSession, email: str) -> User | None:
 async def find_many(session: ReadSession, ids: Sequence[UUID]) -> Sequence[User]:
     """Return the users, deleted ones included, in no order: history keeps its authors."""
     return await session.all(select(User).where(User.id.in_(ids)))
+
+
+async def standings(session: ReadSession, ids: Sequence[UUID]) -> Mapping[UUID, Standing]:
+    """Return how the accounts stand, deleted ones included."""
+    rows = await session.rows(
+        select(User.id, User.deleted_at.is_not(None), User.disabled, User.token_generation).where(User.id.in_(ids))
+    )
+    return {user_id: Standing(deleted, disabled, generation) for user_id, deleted, disabled, generation in rows}
 
 
 async def lock(session: WriteSession, user_id: UUID) -> User | None:

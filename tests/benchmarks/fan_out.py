@@ -7,14 +7,13 @@ the subscriber's hands, one change at a time; deliveries per second are those of
 
 import asyncio
 import json
-import resource
 import sys
-import tempfile
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from statistics import quantiles
 from typing import Any
@@ -23,7 +22,7 @@ import httpx
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
-from tests import databases
+from tests.benchmarks.each_database import on_each_database
 from tests.live import serve
 from tests.streams.crowds import Place, administrators_place
 
@@ -105,9 +104,12 @@ async def measure(place: Place, document: str, number: int) -> Figures:
     return Figures(number * changes / seconds, cuts[49], cuts[98])
 
 
-async def run(address: str, folder: Path, numbers: Sequence[int]) -> None:
+async def run(numbers: Sequence[int], name: str, address: str, folder: Path) -> None:
     """Measure on one database and print the figures."""
-    async with serve(address, folder, SOCKET_MAX_PER_USER=str(max(numbers) + 1)) as server:
+    limit = str(max(numbers) + 1)
+    limits: dict[str, Any] = {"SOCKET_MAX_PER_USER": limit, "STREAMS_MAX_PER_USER": limit}
+    print(name)  # noqa: T201
+    async with serve(address, folder, **limits) as server:
         place = await administrators_place(server)
         for number in numbers:
             shared, alone = [await measure(place, document, number) for document in (SHARED, ALONE)]
@@ -121,13 +123,9 @@ async def run(address: str, folder: Path, numbers: Sequence[int]) -> None:
 
 
 def main() -> None:
-    """Measure the numbers given, or 1, 100 and 1,000 subscribers, on SQLite."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        address = databases.sqlite_address(folder, folder / "template.db")
-        asyncio.run(run(address, folder, [int(number) for number in sys.argv[1:]] or [1, 100, 1000]))
+    """Measure the numbers given, or 1, 100 and 1,000 subscribers, on both databases."""
+    numbers = [int(number) for number in sys.argv[1:]] or [1, 100, 1000]
+    on_each_database(partial(run, numbers))
 
 
 if __name__ == "__main__":

@@ -4,16 +4,15 @@ Websockets and Server-Sent Events of both doors in turn, on a server with five d
 """
 
 import asyncio
-import resource
 import sys
-import tempfile
 import time
+from functools import partial
 from pathlib import Path
-from uuid import uuid4
+from typing import Any
 
 import httpx
 
-from tests import databases
+from tests.benchmarks.each_database import on_each_database
 from tests.live import serve
 from tests.streams.crowds import KINDS, Place, administrators_place, crowd, memory
 
@@ -31,10 +30,10 @@ async def answered(place: Place) -> float:
         return REQUESTS / (time.perf_counter() - begin)
 
 
-async def measure(name: str, address: str, folder: Path, number: int) -> None:
+async def measure(number: int, name: str, address: str, folder: Path) -> None:
     """Open the streams on one database and print what they take."""
-    limit = str(number)
-    async with serve(address, folder, DATABASE_POOL_SIZE="5", SOCKET_MAX_PER_USER=limit) as server:
+    limits: dict[str, Any] = {"SOCKET_MAX_PER_USER": str(number), "STREAMS_MAX_PER_USER": str(number)}
+    async with serve(address, folder, DATABASE_POOL_SIZE="5", **limits) as server:
         place = await administrators_place(server)
         # The first of each kind pays for what all of them share.
         async with crowd(place, len(KINDS) * 10):
@@ -52,14 +51,7 @@ async def measure(name: str, address: str, folder: Path, number: int) -> None:
 def main() -> None:
     """Measure both databases."""
     number = int(sys.argv[1]) if len(sys.argv) > 1 else 2000
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        sqlite = databases.sqlite_address(folder, folder / "template.db")
-        asyncio.run(measure("sqlite", sqlite, folder, number))
-        with databases.postgresql_address(uuid4().hex[:8]) as address:
-            asyncio.run(measure("postgresql", address, folder, number))
+    on_each_database(partial(measure, number))
 
 
 if __name__ == "__main__":

@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
-from playwright.async_api import Page
+from playwright.async_api import Page, Route
 
 from tests.clients.caller import Caller, calling
-from tests.live import LiveServer
+from tests.live import LiveServer, free_port, serve
+from tests.test_readme import blocks
 
 PATIENCE_MILLISECONDS = 15_000
 
@@ -136,3 +138,51 @@ async def test_a_stream_that_outlives_its_ticket_ends_with_the_code(page: Page, 
         await page.evaluate(WATCH, await page.evaluate("source.url"))
         await _until(page, "drops === 1")
         assert await page.evaluate("[heard, source.readyState]") == [[], 2]
+
+
+README_PAGE = """([script, workspace, token, start]) => {
+  window.workspace_id = workspace;
+  window.seq = start;
+  window.heard = [];
+  window.tickets = 0;
+  window.handle = (kind, data) => heard.push([kind, data.seq]);
+  window.post = async (path, body) => {
+    tickets += 1;
+    const headers = {"Content-Type": "application/json", Authorization: `Bearer ${token}`};
+    return (await fetch(path, {method: "POST", headers, body: JSON.stringify(body)})).json();
+  };
+  const element = document.createElement("script");
+  element.textContent = script + "\\nwatch();";
+  document.body.append(element);
+}"""
+
+
+async def test_the_readmes_program_goes_on_after_a_cut_and_with_a_new_ticket_when_its_own_is_too_old(
+    page: Page, sqlite_url: str, tmp_path: Path
+) -> None:
+    [script] = blocks("js")
+    port = free_port()
+    async with serve(sqlite_url, tmp_path, port=port) as server, calling(server) as caller, wired(server) as wire:
+        start = await caller.seq()
+        await page.goto(f"{wire.url}/health")
+        await page.evaluate(README_PAGE, [script, caller.workspace, caller.token, start])
+        await caller.create_items("Rake")
+        await _until(page, "heard.length === 1")
+        wire.cut()
+        await caller.create_items("Spade")
+        await _until(page, f"heard.at(-1)[1] === {start + 2}")
+        assert await page.evaluate("tickets") == 1
+        # A refused ticket is all that the browser learns of one that is too old.
+        async with page.expect_response(lambda response: response.status == 401):
+            await page.route("**/changes/stream*", _refuse_once)
+            wire.cut()
+        await caller.create_items("Hoe")
+        await _until(page, f"heard.at(-1)[1] === {start + 3}")
+        assert await page.evaluate("tickets") == 2
+        heard = await page.evaluate("heard")
+    assert heard == [["created", start + number] for number in (1, 2, 3)]
+
+
+async def _refuse_once(route: Route) -> None:
+    await route.fulfill(status=401)
+    await route.request.frame.page.unroute("**/changes/stream*", _refuse_once)

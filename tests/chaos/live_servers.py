@@ -3,9 +3,10 @@
 import asyncio
 import os
 import shutil
+import signal
 from asyncio.subprocess import DEVNULL, Process
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,16 @@ class RedisServer:
         if self._process.returncode is None:
             self._process.kill()
             await self._process.wait()
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Let it be silent around a block: its connections stay, and nothing comes over them."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["RedisServer"]:

@@ -113,7 +113,7 @@ async def test_operations_by_get_are_refused_with_the_method_that_is_allowed(cli
         ("{ me { name { first } } }", (1, 13)),
         ("{ me }", (1, 3)),
         ("{ ...Nobody }", (1, 6)),
-        ("subscription { me }", (1, 16)),
+        ("mutation { me }", (1, 12)),
         ("query($a: Colour) { __typename }", (1, 7)),
     ],
 )

@@ -5,13 +5,16 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
+from starlette.requests import HTTPConnection
 
 from api.schemas.items import ItemCreate
 from api.schemas.messages import MessageCreate
 from api.services.items import create_item
 from api.services.messages import create_message
 from db.engine import Database
+from graphql_schema.context import Context
 from tests.doors.people import World
+from tests.errors.socket import connected
 from tests.graphql.asking import ask, read
 
 
@@ -227,3 +230,26 @@ async def test_an_error_names_its_field_and_carries_code_details_and_request_id(
     unknown = await ask(client, world.viewer.token, "{ items { nodes { colour } } }")
     assert unknown["errors"][0]["extensions"]["code"] == "BAD_REQUEST"
     assert "colour" in unknown["errors"][0]["message"]
+
+
+async def test_a_socket_that_asks_for_something_else_each_time_remembers_none_of_it(app: FastAPI, world: World) -> None:
+    contexts = []
+    make = Context.__init__
+
+    def note(context: Context, connection: HTTPConnection) -> None:
+        make(context, connection)
+        contexts.append(context)
+
+    query = "query($t: String) { workspaces { nodes { items(filter: {text: $t}) { nodes { id } } } } }"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Context, "__init__", note)
+        async with connected(app) as socket:
+            await socket.send({"type": "connection_init", "payload": {"Authorization": f"Bearer {world.viewer.token}"}})
+            assert (await socket.receive())["type"] == "connection_ack"
+            for number in range(5):
+                payload = {"query": query, "variables": {"t": f"seed {number}"}}
+                await socket.send({"type": "subscribe", "id": "1", "payload": payload})
+                assert list((await socket.receive())["payload"]) == ["data"]
+                assert (await socket.receive())["type"] == "complete"
+    [context] = contexts
+    assert context._loaders == {}

@@ -15,6 +15,7 @@ from uuid import UUID
 
 import httpx
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 from api.core.actor import Actor, UserActor
@@ -74,11 +75,19 @@ async def write_items(database: Database, place: Place, number: int, *, batch: i
     return seq
 
 
+class ConnectionLostError(Exception):
+    """The server hung up; whoever wants to go on resumes."""
+
+
 class Subscriber(Protocol):
     """Reads one event after the other."""
 
     async def next(self) -> int:
-        """Return the number of the next event."""
+        """Return the number of the next event.
+
+        Raises:
+            ConnectionLostError: there is none, as the connection is closed.
+        """
 
 
 class SocketSubscriber:
@@ -89,7 +98,10 @@ class SocketSubscriber:
 
     async def next(self) -> int:
         """Return the number of the next event."""
-        message = json.loads(await self._connection.recv())
+        try:
+            message = json.loads(await self._connection.recv())
+        except ConnectionClosed as closed:
+            raise ConnectionLostError from closed
         assert message["type"] == "next", message
         [event] = message["payload"]["data"].values()
         seq: int = event["seq"]
@@ -105,8 +117,13 @@ class EventSourceSubscriber:
     async def next(self) -> int:
         """Return the number of the next event."""
         while True:
-            line = (await self._reader.readline()).decode()
-            assert line, "the connection was closed"
+            try:
+                line = (await self._reader.readline()).decode()
+            except ConnectionError as error:
+                raise ConnectionLostError from error
+            if not line.endswith("\n"):
+                # Cut off, perhaps in the middle of an event, which then was none.
+                raise ConnectionLostError
             name, _, value = line.partition(":")
             if name == "data":
                 data: dict[str, Any] = json.loads(value)
@@ -123,9 +140,9 @@ async def subscribed(kind: str, place: Place, after: int | None = None) -> Async
         address = place.url.replace("http", "ws", 1) + "/graphql"
         protocol = Subprotocol("graphql-transport-ws")
         bare = await _connected(place.url)
-        async with connect(
-            address, sock=bare, subprotocols=[protocol], max_queue=1, proxy=None, ping_interval=None
-        ) as c:
+        # Compressed, any number of like events would fit into what the system takes.
+        options: dict[str, Any] = {"compression": None, "max_queue": 1, "ping_interval": None, "close_timeout": 0.1}
+        async with connect(address, sock=bare, subprotocols=[protocol], proxy=None, **options) as c:
             token = {"Authorization": f"Bearer {place.token}"}
             await c.send(json.dumps({"type": "connection_init", "payload": token}))
             assert json.loads(await c.recv())["type"] == "connection_ack"
@@ -166,6 +183,11 @@ def memory(process: int, what: str = "VmRSS") -> float:
     found = re.search(rf"{what}:\s+(\d+)", Path(f"/proc/{process}/status").read_text())
     assert found is not None
     return int(found[1]) / 1024
+
+
+def reset_peak(process: int) -> None:
+    """Let `VmHWM` begin anew (proc(5), /proc/pid/clear_refs)."""
+    Path(f"/proc/{process}/clear_refs").write_text("5")
 
 
 async def _connected(url: str) -> socket.socket:

@@ -22,6 +22,7 @@ from api.services.users import update_user
 from api.services.workspaces import delete_workspace
 from db.engine import Database
 from db.models import Role
+from tests.chaos.waiting import until
 from tests.doors.people import World
 from tests.streams.following import following
 
@@ -214,3 +215,38 @@ async def test_a_stranger_gets_no_stream(app: FastAPI, world: World) -> None:
             async with open_stream(app.state.hub, world.stranger.actor, workspace_id, 0):
                 pass
         assert caught.value.code == "NOT_FOUND"
+
+
+async def test_a_wake_up_with_a_number_that_is_none_of_ours_silences_nobody(app: FastAPI, world: World) -> None:
+    begin = await write(app, world, 1)
+    hub: Hub = app.state.hub
+    async with following(hub, world.viewer.actor, world.workspace, after=0) as follower:
+        await follower.reach(begin)
+        for wrong in (begin + 1, begin + 5000):
+            hub.wake_workspace(world.workspace, wrong)
+        end = await write(app, world, 2)
+        await follower.reach(end)
+    assert follower.seqs == numbers(1, end)
+
+
+async def test_the_beat_asks_once_for_all_workspaces(app: FastAPI, world: World) -> None:
+    hub = Hub(app.state.database, LocalBus(), HubOptions(beat=0.05, rights_beat=600))
+    people = (world.admin, world.editor, world.viewer)
+    asked: list[int] = []
+    engine = app.state.database.engines[-1].sync_engine
+    async with contextlib.AsyncExitStack() as stack:
+        for person in people:
+            await stack.enter_async_context(following(hub, person.actor, person.home))
+
+        @event.listens_for(engine, "before_cursor_execute")
+        def note(_c: object, _cursor: object, statement: str, parameters: Sequence[object], *_rest: object) -> None:
+            if "FROM workspaces" in statement:
+                asked.append(len(parameters))
+
+        async def has_beaten() -> bool:
+            return len(asked) >= 2
+
+        await stack.enter_async_context(hub.running())
+        await until(has_beaten)
+        event.remove(engine, "before_cursor_execute", note)
+    assert set(asked) == {len(people)}

@@ -1,16 +1,19 @@
 """Streams that wait hold no database connection, however many they are."""
 
 import asyncio
-from collections.abc import Sequence
+import os
+import resource
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 import httpx
+import pytest
 from fastapi import FastAPI
 from sqlalchemy import QueuePool
 
-from api.services.live.hub import HubOptions
 from tests.conftest import AppFactory
 from tests.doors.people import make_world
 from tests.live import serve
@@ -18,10 +21,20 @@ from tests.streams.crowds import Place, administrators_place, crowd
 from tests.streams.transport import served
 from tests.streams.writing import add_item
 
-SUBSCRIBERS = 60
+FULL = os.environ.get("CHAOS") == "full"
+SUBSCRIBERS = 2_000 if FULL else 60
 REQUESTS = 20
 POOL = 5
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS = 300
+
+
+@pytest.fixture(autouse=True)
+def many_files() -> Iterator[None]:
+    """Let this process open as many files as there are streams."""
+    former = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (former[1], former[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, former)
 
 
 def checked_out(app: FastAPI) -> int:
@@ -42,9 +55,11 @@ async def ask_much(place: Place) -> Sequence[int]:
 
 
 async def test_no_connection_is_checked_out_while_streams_wait(make_app: AppFactory) -> None:
-    app: FastAPI = await make_app(database_pool_size=POOL, socket_max_per_user=SUBSCRIBERS)
+    app: FastAPI = await make_app(
+        database_pool_size=POOL, socket_max_per_user=SUBSCRIBERS, streams_max_per_user=SUBSCRIBERS
+    )
     # Without the beats the hub asks for nothing by itself, and zero means zero.
-    app.state.hub.options = HubOptions(beat=3600, rights_beat=3600)
+    app.state.hub.options = replace(app.state.hub.options, beat=3600, rights_beat=3600)
     world = await make_world(app)
     async with asyncio.timeout(PATIENCE_SECONDS), served(app) as url:
         place = Place(url, world.workspace, world.viewer.token, world.viewer.actor)
@@ -63,7 +78,12 @@ async def test_no_connection_is_checked_out_while_streams_wait(make_app: AppFact
 
 
 async def test_a_server_goes_on_answering_with_many_streams_open(database_url: str, tmp_path: Path) -> None:
-    options: dict[str, Any] = {"DATABASE_POOL_SIZE": str(POOL), "SOCKET_MAX_PER_USER": str(SUBSCRIBERS)}
+    limit = str(SUBSCRIBERS)
+    options: dict[str, Any] = {
+        "DATABASE_POOL_SIZE": str(POOL),
+        "SOCKET_MAX_PER_USER": limit,
+        "STREAMS_MAX_PER_USER": limit,
+    }
     async with asyncio.timeout(PATIENCE_SECONDS), serve(database_url, tmp_path, **options) as server:
         place = await administrators_place(server)
         async with crowd(place, SUBSCRIBERS):

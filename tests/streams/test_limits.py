@@ -1,7 +1,7 @@
 """Limits of sockets: each has its own close code, and others go on."""
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any
 
 import pytest
@@ -12,14 +12,16 @@ from websockets.typing import Origin, Subprotocol
 
 from tests.chaos.waiting import until
 from tests.conftest import AppFactory
-from tests.doors.people import World, make_world
-from tests.streams.transport import CHANGES, StreamEnd, receive, send, served, socket
+from tests.doors.people import Person, World, make_world
+from tests.streams.crowds import KINDS, Place, subscribed, write_items
+from tests.streams.transport import CHANGES, TRANSPORTS, Stream, StreamEnd, receive, send, served, socket, watching
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 PROTOCOL = Subprotocol("graphql-transport-ws")
 
 LIMITS: dict[str, Any] = {
+    "streams_max_per_user": 4,
     "socket_max_operations": 2,
     "socket_max_per_user": 2,
     "socket_init_seconds": 0.3,
@@ -74,6 +76,19 @@ async def test_one_operation_too_many_closes_the_socket(limited: FastAPI, world:
     await nothing_is_kept(limited)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_client_that_takes_nothing_any_more_is_given_up(make_app: AppFactory, kind: str) -> None:
+    app = await make_app(socket_ping_seconds=0.5)
+    world = await make_world(app)
+    async with served(app) as url:
+        place = Place(url, world.workspace, world.viewer.token, world.editor.actor)
+        async with subscribed(kind, place) as stalled:
+            await stalled.next()
+            # More than the system itself takes for a client that reads nothing.
+            await write_items(app.state.database, place, 600, text="x" * 20_000)
+            await nothing_is_kept(app)
+
+
 async def nothing_is_kept(app: FastAPI) -> None:
     """Wait until the streams of the closed sockets are gone."""
 
@@ -94,6 +109,36 @@ async def test_one_socket_too_many_of_a_user_is_closed_and_others_go_on(world: W
         await mine[0].close()
         # The server may not have heard of the close yet.
         await until(lambda: admitted(url, world))
+
+
+async def test_who_did_not_sign_in_counts_as_one_user(world: World, url: str) -> None:
+    async with socket(url, None) as first, socket(url, None) as second, socket(url, None) as third:
+        assert [await receive(connection) for connection in (first, second)] == [{"type": "connection_ack"}] * 2
+        assert await closed(third) == "4429"
+        async with socket(url, world.viewer.token) as mine:
+            assert await receive(mine) == {"type": "connection_ack"}
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_one_stream_too_many_of_a_user_is_refused_over_every_transport_and_others_go_on(
+    limited: FastAPI, world: World, url: str, transport: str
+) -> None:
+    def watch(person: Person) -> AbstractAsyncContextManager[Stream]:
+        return watching(transport, url, person.token, world.workspace)
+
+    async with AsyncExitStack() as stack:
+        for other in ("rest_sse", "graphql_sse"):
+            for _ in range(2):
+                mine = watching(other, url, world.viewer.token, world.workspace)
+                assert (await (await stack.enter_async_context(mine)).next()).kind == "ready"
+        async with watch(world.viewer) as fifth:
+            end = await fifth.end()
+        assert (end.code, end.details) == ("RATE_LIMITED", {"most": 4})
+        async with watch(world.editor) as somebodys:
+            assert (await somebodys.next()).kind == "ready"
+    await nothing_is_kept(limited)
+    async with watch(world.viewer) as stream:
+        assert (await stream.next()).kind == "ready"
 
 
 async def admitted(url: str, world: World) -> bool:

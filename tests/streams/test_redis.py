@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from fastapi import FastAPI
 
 from api.main import create_app
 from api.schemas.users import UserUpdate
+from api.services.live import bus
 from api.services.users import update_user
 from tests.chaos.live_servers import RedisServer, require_redis_server
 from tests.chaos.waiting import until
@@ -143,6 +145,75 @@ async def test_lost_rights_travel_over_redis(redis: RedisServer, make_app: AppFa
         data = UserUpdate(disabled=True)
         await write(one, update_user, world.administrator.actor, world.viewer.id, data, identity=one.state.identity)
         assert (await follower.ended()).code == "UNAUTHENTICATED"
+
+
+async def test_a_redis_that_falls_silent_is_noticed_and_what_it_withheld_is_fetched_when_it_speaks_again(
+    redis: RedisServer, make_app: AppFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bus, "HEARTBEAT_SECONDS", 0.1)
+    monkeypatch.setattr(bus, "SILENCE_SECONDS", 1.0)
+    monkeypatch.setattr(bus, "CONNECT_SECONDS", 0.5)
+    await redis.start()
+    one, two = [await make_app(redis_url=redis.url, live_beat_seconds=NEVER) for _ in range(2)]
+    world = await make_world(one)
+    for app in (one, two):
+        await ready(app, "redis")
+    begin = await last_seq(two, world)
+    async with following(two.state.hub, world.viewer.actor, world.workspace, after=begin) as follower:
+        with redis.frozen():
+            for app in (one, two):
+                await ready(app, "beat")
+            await add_item(one, world)
+        await follower.reach(begin + 1)
+        for app in (one, two):
+            await ready(app, "redis")
+    await arrives(two, one, world)
+
+
+async def test_what_answers_and_is_no_redis_is_logged_and_tried_again(app: FastAPI) -> None:
+    visits = 0
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal visits
+        visits += 1
+        await reader.read(100)
+        writer.write(b":nonsense\r\n")
+        writer.close()
+
+    async def came_back() -> bool:
+        return visits >= 3
+
+    listener = await asyncio.start_server(answer, "127.0.0.1", 0)
+    address = f"redis://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
+    with captured_log() as log:
+        running = asyncio.create_task(bus.RedisBus(address, "test").run(app.state.hub))
+        await until(came_back)
+        assert not running.done()
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    listener.close()
+    assert {line["level"] for line in log.lines if line["logger"] == "twofold.bus"} <= {"error", "warning"}
+
+
+async def test_installations_that_share_a_redis_do_not_hear_each_other(
+    redis: RedisServer, make_app: AppFactory
+) -> None:
+    await redis.start()
+    secrets = ["one secret that is long enough to sign with", "another secret that is long enough to sign with"]
+    one, two = [await make_app(redis_url=redis.url, secret_key=secret) for secret in secrets]
+    same = await make_app(redis_url=redis.url, secret_key=secrets[0])
+    heard: dict[str, list[UUID]] = {"two": [], "same": []}
+    two.state.hub.wake_user = heard["two"].append
+    same.state.hub.wake_user = heard["same"].append
+    for app in (one, two, same):
+        await ready(app, "redis")
+
+    async def has_arrived() -> bool:
+        return bool(heard["same"])
+
+    one.state.hub.bus.send_user(UUID(int=1))
+    await until(has_arrived)
+    assert heard == {"two": [], "same": [UUID(int=1)]}
 
 
 async def test_without_redis_in_the_settings_there_is_nobody_to_tell(app: FastAPI) -> None:

@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from api.schemas.items import ItemUpdate
 from api.services.items import update_item
 from db.models import ItemStatus
+from tests.chaos.waiting import until
 from tests.conftest import client_of
 from tests.doors.people import World
 from tests.streams.transport import PATIENCE_SECONDS, StreamEnd, over_rest, served, sse_messages
@@ -102,7 +103,7 @@ async def test_a_filter_parameter_makes_it_a_view_and_of_what_left_only_the_id_i
     source = over_rest(url, world.viewer.token, address(world), query)
     async with asyncio.timeout(PATIENCE_SECONDS), aclosing(source):
         entered, left = [(await anext(source))["data"] for _ in range(2)]
-    assert (entered["effect"], entered["item"]["title"]) == ("entered", "Buy seeds")
+    assert (entered["effect"], entered["item"]["title"], entered["changed"]) == ("entered", "Buy seeds", {})
     assert {key: value for key, value in left.items() if key != "at"} == {
         "seq": begin + 3,
         "actor_id": str(world.editor.id),
@@ -110,6 +111,7 @@ async def test_a_filter_parameter_makes_it_a_view_and_of_what_left_only_the_id_i
         "effect": "left",
         "item_id": str(item.id),
         "item": None,
+        "changed": None,
     }
 
 
@@ -187,23 +189,42 @@ async def test_a_ticket_lasts_a_quarter_of_an_hour_but_never_longer_than_its_tok
     nearly_over = tokens.issue(world.viewer.id, 1, now=now - tokens.lifetime + timedelta(seconds=60))
     assert 50 <= (await ticket_for(client, world, nearly_over))["expires_in"] <= 60
 
-    expired = tokens.issue_ticket(world.viewer.id, 1, world.workspace, now - timedelta(seconds=1))
-    outdated = tokens.issue_ticket(world.viewer.id, 0, world.workspace, now + timedelta(seconds=60))
-    foreign = tokens.issue_ticket(world.stranger.id, 1, world.workspace, now + timedelta(seconds=60))
+    later = now + timedelta(seconds=60)
+    expired = tokens.issue_ticket(world.viewer.id, 1, world.workspace, now - timedelta(seconds=1), later)
+    outdated = tokens.issue_ticket(world.viewer.id, 0, world.workspace, later, later)
+    foreign = tokens.issue_ticket(world.stranger.id, 1, world.workspace, later, later)
     for ticket, status in ((expired, 401), (outdated, 401), (foreign, 404)):
         response = await client.get(address(world), params={"ticket": ticket})
         assert response.status_code == status
 
 
-async def test_a_stream_opened_with_a_ticket_ends_when_the_ticket_does(app: FastAPI, world: World, url: str) -> None:
-    expires = datetime.now(UTC) + timedelta(seconds=2)
-    ticket = app.state.identity.tokens.issue_ticket(world.viewer.id, 1, world.workspace, expires)
+async def test_a_stream_outlives_its_ticket_but_not_the_access_token_behind_it(
+    app: FastAPI, world: World, url: str
+) -> None:
+    tokens, now = app.state.identity.tokens, datetime.now(UTC)
+    ticket = tokens.issue_ticket(
+        world.viewer.id, 1, world.workspace, now + timedelta(seconds=1), now + timedelta(seconds=3)
+    )
     source = over_rest(url, None, address(world), {"ticket": ticket})
+
+    async def has_expired() -> bool:
+        return await refused(app, world, ticket)
+
     async with asyncio.timeout(PATIENCE_SECONDS), aclosing(source):
         assert (await anext(source))["event"] == "ready"
+        await until(has_expired)
+        await add_item(app, world)
+        assert (await anext(source))["event"] == "created"
         with pytest.raises(StreamEnd) as caught:
             await anext(source)
     assert (caught.value.code, caught.value.details) == ("UNAUTHENTICATED", {})
+
+
+async def refused(app: FastAPI, world: World, ticket: str) -> bool:
+    """Return whether the ticket opens nothing any more; the number is beyond the log, so that nothing opens."""
+    async with client_of(app) as client:
+        query: dict[str, Any] = {"ticket": ticket, "after": 1_000_000}
+        return (await client.get(address(world), params=query)).status_code == 401
 
 
 async def test_strangers_get_no_ticket(app: FastAPI, world: World) -> None:

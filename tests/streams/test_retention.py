@@ -106,11 +106,11 @@ async def test_a_subscriber_that_trimming_overtakes_is_told_so(
     await age(app, world, end - left)
     read = changes.after
 
-    async def late(*arguments: Any) -> Sequence[Change]:
+    async def late(*arguments: Any, **options: Any) -> Sequence[Change]:
         # The stream is open, and its number was good then; now, before it reads, the log is trimmed.
         monkeypatch.setattr(changes, "after", read)
         await trim(app)
-        return await read(*arguments)
+        return await read(*arguments, **options)
 
     monkeypatch.setattr(changes, "after", late)
     async with served(app) as url, watching(transport, url, world.viewer.token, world.workspace, after=1) as stream:

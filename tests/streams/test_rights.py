@@ -1,5 +1,6 @@
 """Streams end when their right ends, over every transport, on every process; and not a moment is lost by it."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -9,13 +10,17 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
+from api.core.errors import AppError
 from api.schemas.users import UserUpdate
 from api.schemas.workspaces import MemberAdd
+from api.services import access
+from api.services.live.streams import open_stream
 from api.services.members import add_member, remove_member
 from api.services.users import delete_user, update_user
 from api.services.workspaces import delete_workspace
 from db.models import Role
-from tests.conftest import AppFactory
+from tests.chaos.waiting import until
+from tests.conftest import AppFactory, client_of
 from tests.databases import REDIS, require_redis
 from tests.doors.people import Person, World, make_world
 from tests.live import serve
@@ -31,6 +36,9 @@ from tests.streams.transport import (
     watching,
 )
 from tests.streams.writing import add_item, last_seq, write
+
+NEVER = 600.0
+"""A beat in seconds that no test waits for."""
 
 
 @pytest.fixture
@@ -193,3 +201,85 @@ async def test_rights_that_end_on_one_process_end_the_streams_of_another(
                 await revoke(app, world, person)
                 ends: list[StreamEnd] = [await stream.end() for stream in streams]
             assert [end.code for end in ends] == [code] * 3
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_a_right_ended_by_a_process_that_the_bus_does_not_reach_ends_streams_all_the_same(
+    make_app: AppFactory,
+) -> None:
+    require_redis()
+    cut_off, app = await make_app(), await make_app(redis_url=REDIS, live_beat_seconds=NEVER)
+    world = await make_world(cut_off)
+    async with served(app) as url, everywhere(url, world, world.viewer.token) as streams:
+
+        async def relies_on_redis() -> bool:
+            return bool(app.state.hub.bus.state == "redis")
+
+        await until(relies_on_redis)
+        await disable(cut_off, world, world.viewer)
+        assert [(await stream.end()).code for stream in streams] == ["UNAUTHENTICATED"] * 3
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_nobody_takes_over_a_socket_that_was_opened_by_somebody_else_or_by_nobody(
+    app: FastAPI, world: World, url: str
+) -> None:
+    async with socket(url, None) as nobodys, socket(url, world.editor.token) as somebodys:
+        for connection in (nobodys, somebodys):
+            assert (await receive(connection))["type"] == "connection_ack"
+            [error] = (await renew(connection, world.viewer.token))["errors"]
+            assert error["extensions"]["code"] == "FORBIDDEN"
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_what_a_slow_client_has_not_taken_yet_is_not_told_after_the_end_of_its_right(
+    app: FastAPI, world: World
+) -> None:
+    begin = await last_seq(app, world)
+    for _ in range(3):
+        await add_item(app, world)
+    async with open_stream(app.state.hub, world.viewer.actor, world.workspace, begin) as stream:
+        changes = stream.changes()
+        assert (await anext(changes)).seq == begin + 1
+        await disable(app, world, world.viewer)
+
+        async def has_ended() -> bool:
+            return stream._error is not None
+
+        await until(has_ended)
+        with pytest.raises(AppError) as caught:
+            await anext(changes)
+    assert caught.value.code == "UNAUTHENTICATED"
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_a_renewal_reaches_a_stream_that_is_just_being_opened(
+    app: FastAPI, world: World, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    see, opening, go_on = access.see, asyncio.Event(), asyncio.Event()
+
+    async def slow(*arguments: Any) -> Any:
+        workspace = await see(*arguments)
+        opening.set()
+        await go_on.wait()
+        return workspace
+
+    monkeypatch.setattr(access, "see", slow)
+    token = brief_token(app, world.viewer)
+
+    async def has_expired() -> bool:
+        async with client_of(app) as client:
+            headers = {"Authorization": f"Bearer {token}"}
+            return (await client.get("/api/users/me", headers=headers)).status_code == 401
+
+    async with socket(url, token) as connection:
+        assert (await receive(connection))["type"] == "connection_ack"
+        payload = {"query": CHANGES, "variables": {"w": str(world.workspace)}}
+        await send(connection, type="subscribe", id="1", payload=payload)
+        await opening.wait()
+        assert (await renew(connection, world.viewer.token))["data"]
+        go_on.set()
+        assert (await receive(connection))["payload"]["data"]["changes"]["kind"] == "READY"
+        await until(has_expired)
+        await add_item(app, world)
+        assert (await receive(connection))["payload"]["data"]["changes"]["item"] == {"title": "Buy seeds"}

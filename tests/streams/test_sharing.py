@@ -1,6 +1,7 @@
 """Subscribers who ask for the same share one execution and one JSON per event, and nobody else's eyes."""
 
 import asyncio
+import gc
 import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -10,6 +11,7 @@ from uuid import UUID
 
 import pytest
 from fastapi import FastAPI
+from graphql.execution.collect_fields import FieldDetails
 
 from api.schemas.items import ItemCreate, ItemUpdate
 from api.schemas.users import MeUpdate
@@ -17,6 +19,7 @@ from api.schemas.workspaces import WorkspaceUpdate
 from api.services import users
 from api.services.items import create_item, update_item
 from api.services.workspaces import update_workspace
+from db.errors import DatabaseUnavailableError
 from graphql_schema.sharing import SharedData, SharedResults
 from tests.doors.people import Person, World
 from tests.streams.subscribing import PATIENCE_SECONDS, Subscriber, subscribed
@@ -116,6 +119,21 @@ async def test_another_selection_or_another_value_in_it_is_executed_by_itself(ap
     ]
 
 
+async def test_a_variable_that_is_null_is_not_one_that_was_not_given(app: FastAPI, world: World) -> None:
+    query = """subscription($w: UUID!, $s: MessageSort) { itemChanges(workspaceId: $w) {
+        kind item { title messages(sort: $s) { nodes { body } } } } }"""
+    w = str(world.workspace)
+    async with (
+        subscribed(app, world.viewer.token, query, w=w, s=None) as null,
+        subscribed(app, world.editor.token, query, w=w) as absent,
+    ):
+        for _ in range(3):
+            await add_item(app, world.editor, world.workspace)
+            [error] = (await null.next())["errors"]
+            assert error["extensions"]["code"] == "BAD_REQUEST"
+            assert (await absent.event())["item"] == {"title": "Rake", "messages": {"nodes": []}}
+
+
 async def test_filters_share_what_looks_the_same_in_both_views_and_nothing_else(app: FastAPI, world: World) -> None:
     item = await add_item(app, world.editor, world.workspace, "Old rake")
     w = str(world.workspace)
@@ -133,8 +151,8 @@ async def test_filters_share_what_looks_the_same_in_both_views_and_nothing_else(
             ("ENTERED", "New rake"),
             ("LEFT", None),
         ]
-        # What was before is told to those alone who saw it then and see it now.
-        assert [changed and changed["title"] for *_, changed in shown] == ["Old rake", None, None]
+        # Of what left nothing is told but the id.
+        assert [changed and changed["title"] for *_, changed in shown] == ["Old rake", "Old rake", None]
         assert app.state.shared_results.executions - before == 3
         await rename(app, world.editor, item, "New old rake")
         assert [(await s.event())["effect"] for s in (rakes, new, old)] == ["UPDATED", "UPDATED", "ENTERED"]
@@ -236,13 +254,54 @@ async def test_shared_results_equal_those_made_for_one_alone(app: FastAPI, world
         assert app.state.shared_results.executions == 3
 
 
-async def test_who_replays_later_gets_relations_as_they_are_by_then(app: FastAPI, world: World) -> None:
-    app.state.shared_results = SharedResults(keep_seconds=0)
+async def test_who_replays_gets_relations_as_they_are_by_then(app: FastAPI, world: World) -> None:
     w = str(world.workspace)
     async with subscribed(app, world.viewer.token, ITEMS, w=w) as live:
         await add_item(app, world.editor, world.workspace)
         assert (await live.event())["actor"] == {"name": "Editor"}
     async with app.state.database.write() as uow:
         await users.update_me(uow, world.editor.actor, MeUpdate(name="Edith"), identity=app.state.identity)
-    async with subscribed(app, world.viewer.token, ITEMS, w=w, after=0) as late:
-        assert (await late.event())["actor"] == {"name": "Edith"}
+    for _ in range(2):
+        async with subscribed(app, world.viewer.token, ITEMS, w=w, after=0) as late:
+            assert (await late.event())["actor"] == {"name": "Edith"}
+
+
+@pytest.mark.parametrize("query", [ITEMS, ALONE], ids=["shared", "alone"])
+async def test_an_event_that_the_database_leaves_half_told_ends_the_stream_before_it(
+    app: FastAPI, world: World, monkeypatch: pytest.MonkeyPatch, query: str
+) -> None:
+    async def fail(*_arguments: Any) -> Any:
+        raise DatabaseUnavailableError
+
+    w = str(world.workspace)
+    async with subscribed(app, world.viewer.token, query, w=w) as subscriber:
+        await add_item(app, world.editor, world.workspace)
+        last = (await subscriber.event())["seq"]
+        with monkeypatch.context() as broken:
+            broken.setattr(users, "get_users", fail)
+            await add_item(app, world.editor, world.workspace, "Hose")
+            end = await subscriber.next()
+        assert end["data"] is None
+        assert [error["extensions"]["code"] for error in end["errors"]] == ["UNAVAILABLE"]
+        assert await subscriber.socket.receive() == {"id": "1", "type": "complete"}
+    async with subscribed(app, world.viewer.token, query, w=w, after=last) as again:
+        event = await again.event()
+    assert (event["item"]["title"], event["actor"]) == ("Hose", {"name": "Editor"})
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("query", [ITEMS, ALONE], ids=["shared", "alone"])
+async def test_an_event_leaves_nothing_behind_in_a_subscription_that_goes_on(
+    app: FastAPI, world: World, query: str
+) -> None:
+    app.state.shared_results = SharedResults(size=1)
+
+    async def left_behind(subscriber: Subscriber, events: int) -> int:
+        for _ in range(events):
+            await add_item(app, world.editor, world.workspace)
+            await subscriber.event()
+        gc.collect()
+        return sum(isinstance(thing, FieldDetails) for thing in gc.get_objects())
+
+    async with subscribed(app, world.viewer.token, query, w=str(world.workspace)) as subscriber:
+        assert await left_behind(subscriber, 2) == await left_behind(subscriber, 20)

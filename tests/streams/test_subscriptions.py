@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from typing import Any
 
+import httpx
 import pytest
 from fastapi import FastAPI
 
@@ -134,7 +135,7 @@ async def test_of_an_item_that_left_nothing_but_the_id_is_told(
         await write(app, update_item, world.editor.actor, item.id, ItemUpdate(title="Buy trees"))
         await write(app, update_item, world.editor.actor, item.id, ItemUpdate(status=ItemStatus.DONE, title="Secret"))
         entered, updated, left = [(await stream.next()).raw for _ in range(3)]
-    assert (entered["effect"], entered["changed"], entered["item"]) == ("ENTERED", None, {"id": str(item.id)})
+    assert (entered["effect"], entered["changed"], entered["item"]) == ("ENTERED", {}, {"id": str(item.id)})
     assert (updated["effect"], updated["changed"]["title"]) == ("UPDATED", "Buy seeds")
     assert (left["effect"], left["changed"], left["item"]) == ("LEFT", None, None)
     assert left["itemId"] == str(item.id)
@@ -277,3 +278,32 @@ async def test_bad_arguments_and_foreign_workspaces_are_refused_as_the_catalogue
         assert (code == "VALIDATION_ERROR") == bool(caught.value.details.get("fields"))
         assert str(end) not in caught.value.message or code == "BAD_REQUEST"
     assert app.state.hub.channels == {}
+
+
+@on_sqlite
+@over_all
+@pytest.mark.parametrize("after", [-1, 2**53])
+async def test_what_cannot_be_a_number_of_a_change_is_not_valid(
+    world: World, url: str, transport: str, after: int
+) -> None:
+    async with watching(transport, url, world.viewer.token, world.workspace, after=after) as stream:
+        end = await stream.end()
+    assert end.code == "VALIDATION_ERROR"
+    assert [field["path"] for field in end.details["fields"]] == ["after"]
+
+
+@on_sqlite
+@pytest.mark.parametrize("accept", ["application/json", "multipart/mixed;boundary=graphql;subscriptionSpec=1.0"])
+async def test_a_subscription_that_is_not_sent_for_a_stream_is_told_where_to_go(
+    world: World, client: httpx.AsyncClient, accept: str
+) -> None:
+    response = await client.post(
+        "/graphql",
+        json={"query": POSTED, "variables": {"w": str(world.workspace)}},
+        headers={"Authorization": f"Bearer {world.viewer.token}", "Accept": accept},
+    )
+    assert response.status_code == 400
+    [error] = response.json()["errors"]
+    assert error["extensions"]["code"] == "BAD_REQUEST"
+    assert "text/event-stream" in error["message"]
+    assert "graphql-transport-ws" in error["message"]

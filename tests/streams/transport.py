@@ -15,6 +15,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
+from api.connections import RequestProtocol, SocketProtocol
+
 TRANSPORTS = ("socket", "graphql_sse", "rest_sse")
 GRAPHQL_TRANSPORTS = ("socket", "graphql_sse")
 
@@ -127,10 +129,14 @@ async def served(app: FastAPI) -> AsyncIterator[str]:
         app,
         port=0,
         lifespan="off",
-        ws="websockets-sansio",
+        http=RequestProtocol,
+        ws=SocketProtocol,
+        ws_per_message_deflate=False,
         log_config=None,
         access_log=False,
         ws_max_size=app.state.settings.body_limit_bytes,
+        ws_ping_interval=app.state.settings.socket_ping_seconds,
+        ws_ping_timeout=app.state.settings.socket_ping_seconds,
         timeout_graceful_shutdown=1,
     )
     server = uvicorn.Server(config)

@@ -5,19 +5,21 @@ A wake-up may be lost: the hub's beat makes up for it. So a bus never stores, an
 
 import asyncio
 from typing import Literal, Protocol
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import structlog
 from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 logger = structlog.get_logger("twofold.bus")
 
-CHANNEL = "twofold:wake"
 RETRY_SECONDS = 0.5
-SILENCE_SECONDS = 5.0
-PING_SECONDS = 2.0
+CONNECT_SECONDS = 2.0
+HEARTBEAT_SECONDS = 0.5
+SILENCE_SECONDS = 3.0
 
 
 class Listener(Protocol):
@@ -70,11 +72,21 @@ class LocalBus:
 
 
 class RedisBus:
-    """Redis (or Valkey) pub/sub. Without Redis it keeps trying, and says so once."""
+    """Redis (or Valkey) pub/sub. Without Redis it keeps trying, and says so once.
 
-    def __init__(self, url: str) -> None:
-        self._redis: Redis = Redis.from_url(url, socket_connect_timeout=PING_SECONDS)
-        self._outbox: asyncio.Queue[str] = asyncio.Queue(maxsize=10_000)
+    It trusts nothing but its own ears: heartbeats to itself take the way of all wake-ups, and as long
+    as it hears them, others hear it and it hears others.
+    """
+
+    def __init__(self, url: str, installation: str) -> None:
+        # The client's own reconnecting would hide that messages were lost meanwhile.
+        self._redis: Redis = Redis.from_url(
+            url, socket_connect_timeout=CONNECT_SECONDS, retry=Retry(NoBackoff(), retries=0)
+        )
+        # Others may use the same Redis, such as a copy of this installation to try things on.
+        self._channel = f"twofold:{installation}"
+        self._heart = f"{self._channel}:{uuid4()}"
+        self._outbox: asyncio.Queue[tuple[str, str]] = asyncio.Queue(maxsize=10_000)
         self._complained = False
         self.state: BusState = "beat"
 
@@ -86,6 +98,10 @@ class RedisBus:
                     await self._serve(listener)
                 except* (RedisError, OSError, TimeoutError) as group:
                     self._complain(group.exceptions[0])
+                except* Exception:
+                    # Whatever answers there is no Redis; it may be one again.
+                    self.state = "beat"
+                    logger.exception("the bus stumbled")
                 await asyncio.sleep(RETRY_SECONDS)
         finally:
             self.state = "beat"
@@ -102,31 +118,38 @@ class RedisBus:
     def _send(self, message: str) -> None:
         # While Redis is away nothing is kept: the others live by the beat then, and catch up after.
         if self.state == "redis" and not self._outbox.full():
-            self._outbox.put_nowait(message)
+            self._outbox.put_nowait((self._channel, message))
 
     async def _serve(self, listener: Listener) -> None:
-        async with self._redis.pubsub(ignore_subscribe_messages=True) as pubsub:
-            await pubsub.subscribe(CHANNEL)
-            await self._redis.ping()
-            self._rejoice()
-            listener.catch_up()
+        async with self._redis.pubsub() as pubsub:
+            await pubsub.subscribe(self._channel, self._heart)
             async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._beat())
                 tasks.create_task(self._publish())
                 tasks.create_task(self._receive(pubsub, listener))
 
+    async def _beat(self) -> None:
+        while True:
+            if not self._outbox.full():
+                self._outbox.put_nowait((self._heart, "alive"))
+            await asyncio.sleep(HEARTBEAT_SECONDS)
+
     async def _publish(self) -> None:
         while True:
-            await self._redis.publish(CHANNEL, await self._outbox.get())
+            await self._redis.publish(*await self._outbox.get())
 
     async def _receive(self, pubsub: PubSub, listener: Listener) -> None:
         while True:
-            message = await pubsub.get_message(timeout=SILENCE_SECONDS)
-            if message is None:
-                # A dead peer looks like a silent one.
-                async with asyncio.timeout(PING_SECONDS):
-                    await self._redis.ping()
+            # A dead peer looks like a silent one; a living one brings at least our own heartbeats.
+            async with asyncio.timeout(SILENCE_SECONDS):
+                message = await pubsub.get_message(timeout=None)
+            if message is None or message["type"] != "message":
                 continue
-            _deliver(message["data"], listener)
+            if message["channel"] != self._heart.encode():
+                _deliver(message["data"], listener)
+            elif self.state != "redis":
+                self._rejoice()
+                listener.catch_up()
 
     def _rejoice(self) -> None:
         if self._complained:
@@ -150,4 +173,4 @@ def _deliver(data: bytes, listener: Listener) -> None:
         elif kind == "u":
             listener.wake_user(UUID(subject))
     except (ValueError, IndexError):
-        logger.warning("a message on the channel is not one of ours", channel=CHANNEL)
+        logger.warning("a message on the channel is not one of ours")

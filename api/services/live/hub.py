@@ -6,6 +6,7 @@ if it fell behind, in the table. A slow client costs no memory, and misses nothi
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from uuid import UUID
 import structlog
 
 from api.core.actor import SYSTEM
-from api.core.errors import AppError, ErrorCode
+from api.core.errors import INTERNAL, AppError, ErrorCode
 from api.services.live.bus import Bus
 from api.services.live.rights import end_streams
 from api.services.live.ring import Ring
@@ -29,13 +30,19 @@ logger = structlog.get_logger("twofold.hub")
 
 @dataclass(frozen=True)
 class HubOptions:
-    """Beats in seconds, and the bounds of each workspace's ring."""
+    """Beats in seconds; the bounds of each workspace's ring; how many changes are read at once.
+
+    A stream whose client is slow holds a page of its own, so that one is short in letters, too.
+    """
 
     beat: float = 5.0
     rights_beat: float = 0.5
     ring_entries: int = 1000
     ring_bytes: int = 8 * 1024 * 1024
     page: int = 200
+    stream_page: int = 50
+    stream_letters: int = 128 * 1024
+    streams_per_user: int = 200
 
 
 @dataclass
@@ -62,6 +69,7 @@ class Hub:
         self.bus = bus
         self.options = options or HubOptions()
         self.channels: dict[UUID, Channel] = {}
+        self._open: Counter[UUID] = Counter()
         self._checks = asyncio.Event()
         self._beat_now = asyncio.Event()
         database.on_commit(self._committed)
@@ -83,16 +91,25 @@ class Hub:
 
     @contextmanager
     def watching(self, stream: Stream) -> Iterator[Channel]:
-        """Give the channel of the stream's workspace; it lives as long as anybody watches."""
+        """Give the channel of the stream's workspace; it lives as long as anybody watches.
+
+        Raises:
+            AppError: RATE_LIMITED if the user watches too much already.
+        """
+        most = self.options.streams_per_user
+        if self._open[stream.user_id] >= most:
+            raise AppError(ErrorCode.RATE_LIMITED, f"You watch too much at once: at most {most} streams.", most=most)
         channel = self.channels.get(stream.workspace_id)
         if channel is None:
             ring = Ring(0, max_entries=self.options.ring_entries, max_bytes=self.options.ring_bytes)
             channel = self.channels[stream.workspace_id] = Channel(ring)
         channel.streams.add(stream)
+        self._open[stream.user_id] += 1
         try:
             yield channel
         finally:
             channel.streams.discard(stream)
+            self._open -= Counter({stream.user_id: 1})
             if not channel.streams and self.channels.get(stream.workspace_id) is channel:
                 del self.channels[stream.workspace_id]
                 if channel.filling is not None:
@@ -146,22 +163,31 @@ class Hub:
 
     async def _fill(self, workspace_id: UUID, channel: Channel) -> None:
         """Read what follows the ring's head and wake the streams, until nothing is missing."""
-        while channel.wanted > channel.ring.head:
-            if channel.wanted - channel.ring.head > self.options.ring_entries:
-                # Too far behind to be worth it: the streams read the table until they are near.
-                channel.ring.restart(channel.wanted - self.options.ring_entries // 2)
-            try:
-                async with self.database.read() as uow:
-                    found = await changes.after(
-                        uow.session, SYSTEM.scope(), workspace_id, channel.ring.head, self.options.page
-                    )
-            except DatabaseError:
-                # The beat will ask again.
-                return
+        try:
+            while channel.wanted > channel.ring.head:
+                await self._extend(workspace_id, channel)
+                channel.wake()
+        except DatabaseError:
+            # Whoever asks for something meanwhile is told; the next beat tries again.
+            return
+        except Exception:
+            logger.exception("changes could not be read", workspace_id=str(workspace_id))
+            for stream in channel.streams:
+                stream.end(AppError(INTERNAL.code, INTERNAL.message))
+
+    async def _extend(self, workspace_id: UUID, channel: Channel) -> None:
+        ring, options = channel.ring, self.options
+        if channel.wanted - ring.head > options.ring_entries:
+            # Too far behind to be worth it: the streams read the table until they are near.
+            ring.restart(channel.wanted - options.ring_entries // 2)
+        async with self.database.read() as uow:
+            found = await changes.after(uow.session, SYSTEM.scope(), workspace_id, ring.head, options.page)
             if not found:
-                return
-            channel.ring.extend(found)
-            channel.wake()
+                # Not every number that was heard of is one of ours. What is true stands in the table.
+                heads = await workspaces.heads(uow.session, [workspace_id])
+                channel.wanted = heads.get(workspace_id, 0)
+                ring.restart(channel.wanted)
+        ring.extend(found)
 
     async def _keep_beat(self) -> None:
         """Make up for lost wake-ups: one statement for all watched workspaces."""
@@ -177,8 +203,8 @@ class Hub:
     async def _keep_rights(self) -> None:
         """End the streams whose rights ended: at once in this process and over the bus, else at the beat."""
         while True:
-            relies_on_bus = self.bus.state == "redis"
-            await _either(self._checks, self.options.beat if relies_on_bus else self.options.rights_beat)
+            # Whoever ended a right may itself be cut off from the bus: it is no reason to look less often.
+            await _either(self._checks, self.options.rights_beat)
             streams = list(self.streams())
             if streams:
                 with _unstoppable("rights"):
@@ -196,11 +222,11 @@ async def _either(event: asyncio.Event, seconds: float) -> None:
 
 @contextmanager
 def _unstoppable(what: str) -> Iterator[None]:
-    """Let a loop go on whatever happened: all streams of the process live by it."""
+    """Go on whatever happened: all streams of the process live by it. The next beat tries again."""
     try:
         yield
     except DatabaseError:
-        # Whoever asks for something meanwhile is told; the next beat tries again.
+        # Whoever asks for something meanwhile is told.
         return
     except Exception:
-        logger.exception("a loop of the hub stumbled", loop=what)
+        logger.exception("the hub stumbled", at=what)

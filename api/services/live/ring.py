@@ -7,6 +7,8 @@ from itertools import islice
 
 from db.models import Change
 
+MEMORY_PER_LETTER = 4
+
 
 class Ring:
     """Holds the last entries of a log without gaps, bounded in number and in size.
@@ -46,14 +48,23 @@ class Ring:
         self._bytes = 0
         self.head = head
 
-    def after(self, seq: int, limit: int) -> Sequence[Change] | None:
-        """Return entries after a number, at most `limit`; None if the ring does not reach back to it."""
+    def after(self, seq: int, limit: int, letters: int) -> Sequence[Change] | None:
+        """Return entries after a number; None if the ring does not reach back to it.
+
+        At most `limit` of them, and no more than have about so many letters of state; but one at least.
+        """
         if seq < self.floor:
             return None
-        return [entry for entry, _ in islice(self._entries, seq - self.floor, seq - self.floor + limit)]
+        found: list[Change] = []
+        for change, size in islice(self._entries, seq - self.floor, seq - self.floor + limit):
+            letters -= size // MEMORY_PER_LETTER
+            if found and letters < 0:
+                break
+            found.append(change)
+        return found
 
 
 def _size(change: Change) -> int:
     """Return roughly what an entry takes in memory: several times its text."""
     text = json.dumps([change.state, change.changed], default=str, ensure_ascii=False)
-    return 1000 + 4 * len(text)
+    return 1000 + MEMORY_PER_LETTER * len(text)

@@ -22,12 +22,14 @@ EXPIRED = "The access token has expired. Sign in again."
 
 
 class Stream:
-    """Where one subscriber stands. Batches come in order, without gap or repetition."""
+    """Where one subscriber stands. Changes come in order, without gap or repetition."""
 
     def __init__(self, hub: "Hub", actor: UserActor, workspace_id: UUID) -> None:
         self.actor = actor
         self.workspace_id = workspace_id
         self.seq = 0
+        # Where the log ended when the stream was opened: what comes up to it is a replay.
+        self.opened_at = 0
         self.begins_now = False
         # Whether it is the body of an HTTP response, and not one of several on a socket.
         self.is_response = False
@@ -59,8 +61,10 @@ class Stream:
         self.actor = actor
         self.wake()
 
-    async def batches(self) -> AsyncGenerator[Sequence[Change], None]:
+    async def changes(self) -> AsyncGenerator[Change, None]:
         """Yield what follows, as soon as it is there. No connection is held while it waits.
+
+        However long the client takes for one change, the next is told only to who may still hear it.
 
         Raises:
             AppError: the catalogue's reason why the stream ends.
@@ -68,11 +72,12 @@ class Stream:
         while True:
             self._woken.clear()
             self._check()
-            batch = await self._read()
-            if batch:
-                self.seq = batch[-1].seq
-                yield batch
-            else:
+            page = await self._read()
+            for change in page:
+                self._check()
+                self.seq = change.seq
+                yield change
+            if not page:
                 await self._wait()
 
     def _check(self) -> None:
@@ -93,23 +98,21 @@ class Stream:
 
     async def _read(self) -> Sequence[Change]:
         assert self._channel is not None  # noqa: S101 - set before the stream is handed out
-        found = self._channel.ring.after(self.seq, self._hub.options.page)
+        options = self._hub.options
+        found = self._channel.ring.after(self.seq, options.stream_page, options.stream_letters)
         if found is None:
             found = await self._read_table()
-        ends = next((place for place, change in enumerate(found) if self._may_end(change)), None)
-        verdict = None if ends is None else await self._judge()
-        if verdict is None:
-            return found
-        self._error = self._error or verdict
-        if ends == 0:
-            raise self._error
-        return found[:ends]
+        if any(self._may_end(change) for change in found):
+            await self._check_standing()
+        return found
 
     async def _read_table(self) -> Sequence[Change]:
         """Read a page with the actor's own eyes; a member finds one there, or it was trimmed."""
         async with self._hub.database.read() as uow:
-            scope = self.actor.scope()
-            found = await changes.after(uow.session, scope, self.workspace_id, self.seq, self._hub.options.page)
+            scope, options = self.actor.scope(), self._hub.options
+            found = await changes.after(
+                uow.session, scope, self.workspace_id, self.seq, options.stream_page, letters=options.stream_letters
+            )
             if not found or found[0].seq != self.seq + 1:
                 workspace = await workspaces.find(uow.session, scope, self.workspace_id)
                 if workspace is None:
@@ -118,18 +121,20 @@ class Stream:
         return found
 
     def _may_end(self, change: Change) -> bool:
-        """Return whether this change is the end of the stream's right, unless it was given back since."""
+        """Return whether this change took away the stream's right."""
         if change.kind is not ChangeKind.DELETED:
             return False
         own = change.entity is EntityKind.MEMBER and change.entity_id == self.user_id
         return own or change.entity is EntityKind.WORKSPACE
 
-    async def _judge(self) -> AppError | None:
-        """Return why the stream must end, if it must: whose account was deleted lost its memberships as well."""
+    async def _check_standing(self) -> None:
+        """End here unless the right was given back since; whose account was deleted lost its memberships as well."""
         async with self._hub.database.read() as uow:
-            user = await users.find(uow.session, self.user_id)
+            standings = await users.standings(uow.session, [self.user_id])
             member = await members.find(uow.session, self.workspace_id, self.user_id)
-        return judge(self.actor, user, member is not None)
+        error = judge(self.actor, standings.get(self.user_id), is_member=member is not None)
+        if error is not None:
+            raise error
 
 
 @asynccontextmanager
@@ -137,7 +142,8 @@ async def open_stream(hub: "Hub", actor: Actor, workspace_id: UUID, after: int |
     """Open a stream after a number, or at the present end of the log.
 
     Raises:
-        AppError: UNAUTHENTICATED, NOT_FOUND; BAD_REQUEST for a number beyond the log.
+        AppError: UNAUTHENTICATED, NOT_FOUND; BAD_REQUEST for a number beyond the log, CURSOR_EXPIRED for one
+            before its beginning; RATE_LIMITED if the user watches too much already.
     """
     stream = Stream(hub, require_user(actor), workspace_id)
     # Listen first, then look where the log ends: what is committed in between is heard.
@@ -147,6 +153,7 @@ async def open_stream(hub: "Hub", actor: Actor, workspace_id: UUID, after: int |
         if after is not None:
             check_cursor(workspace, after)
         stream.seq = workspace.seq if after is None else after
+        stream.opened_at = workspace.seq
         stream.begins_now = after is None
         stream.attach(channel)
         hub.begin(channel, workspace_id, workspace.seq)

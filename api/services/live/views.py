@@ -6,6 +6,7 @@ from typing import Any
 
 from api.core.live import Effect
 from api.schemas.items import ItemFilter, ItemRead
+from api.services import log
 from db.models import Change, ChangeKind
 from db.models.items import fold
 
@@ -46,14 +47,14 @@ def effect_of(change: Change, where: ItemFilter) -> Effect | None:
 
 
 def _after(change: Change) -> ItemRead | None:
-    return None if change.state is None else ItemRead.model_validate(change.state)
+    return None if change.state is None else log.revive(ItemRead, change.state)
 
 
 def _before(change: Change) -> ItemRead | None:
     """Return the state before: the state after with the former values; of what was deleted, all of them."""
     if change.kind is ChangeKind.CREATED:
         return None
-    return ItemRead.model_validate({**(change.state or {}), **change.changed})
+    return log.revive(ItemRead, {**(change.state or {}), **change.changed})
 
 
 def _due(item: ItemRead, holds: Callable[[datetime], bool]) -> bool:
