@@ -96,12 +96,8 @@ class RedisBus:
             while True:
                 try:
                     await self._serve(listener)
-                except* (RedisError, OSError, TimeoutError) as group:
+                except* Exception as group:  # noqa: BLE001 - even what answers and is no Redis may be one again
                     self._complain(group.exceptions[0])
-                except* Exception:
-                    # Whatever answers there is no Redis; it may be one again.
-                    self.state = "beat"
-                    logger.exception("the bus stumbled")
                 await asyncio.sleep(RETRY_SECONDS)
         finally:
             self.state = "beat"
@@ -160,7 +156,12 @@ class RedisBus:
     def _complain(self, error: BaseException) -> None:
         self.state = "beat"
         if not self._complained:
-            logger.warning("redis does not answer; live updates go on at the slow beat", error=type(error).__name__)
+            surprise = None if isinstance(error, RedisError | OSError | TimeoutError) else error
+            logger.warning(
+                "redis does not answer; live updates go on at the slow beat",
+                error=type(error).__name__,
+                exc_info=surprise,
+            )
         self._complained = True
 
 
