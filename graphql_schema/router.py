@@ -15,13 +15,14 @@ from strawberry.subscriptions import GRAPHQL_SSE_PROTOCOL, GRAPHQL_TRANSPORT_WS_
 
 from api.config import Settings
 from api.core.errors import INTERNAL, AppError, ErrorCode, to_app_error
+from api.core.tally import Tally
 from api.request_log import record_of
 from graphql_schema.context import Context, get_context
 from graphql_schema.errors import extensions
 from graphql_schema.graphiql import content_security_policy, graphiql_page
 from graphql_schema.schema import create_schema
 from graphql_schema.sharing import encode_shared
-from graphql_schema.sockets import SocketCounter, SocketHandler
+from graphql_schema.sockets import SocketHandler
 
 logger = structlog.get_logger("twofold.graphql")
 
@@ -52,7 +53,7 @@ class Router(GraphQLRouter[Context, None]):
             max_subscriptions_per_connection=settings.socket_max_operations,
         )
         self._settings = settings
-        self.sockets = SocketCounter(settings.socket_max_per_user)
+        self.sockets = Tally(settings.socket_max_per_user)
 
     async def run(self, request: Any, context: Any = None, root_value: Any = None) -> Any:
         """Serve a request or a socket."""

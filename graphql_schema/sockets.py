@@ -1,6 +1,5 @@
 """What a socket may do: how many a user has open, and how many operations run on one."""
 
-from collections import Counter
 from typing import Any
 from uuid import UUID
 
@@ -8,6 +7,7 @@ from strawberry.http.exceptions import WebSocketDisconnected
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler
 from strawberry.subscriptions.protocols.graphql_transport_ws.types import ConnectionInitMessage, SubscribeMessage
 
+from api.core.tally import Tally
 from db.errors import DatabaseUnavailableError
 from graphql_schema.context import Context
 
@@ -16,27 +16,6 @@ TRY_AGAIN_LATER = 1013
 
 TOO_MANY = 4429
 """The close code of the protocol for too much of something (graphql-transport-ws)."""
-
-
-class SocketCounter:
-    """Counts the open sockets of each user in this process; all who did not sign in count as one."""
-
-    def __init__(self, most_per_user: int) -> None:
-        self._most = most_per_user
-        self._open: Counter[UUID | None] = Counter()
-
-    def enter(self, user_id: UUID | None) -> bool:
-        """Count one more, unless the user has too many already."""
-        if self._open[user_id] >= self._most:
-            return False
-        self._open[user_id] += 1
-        return True
-
-    def leave(self, user_id: UUID | None) -> None:
-        """Count one less."""
-        self._open[user_id] -= 1
-        if not self._open[user_id]:
-            del self._open[user_id]
 
 
 class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
@@ -50,7 +29,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
             await super().handle()
         finally:
             if self._counted is not None:
-                self._counter.leave(*self._counted)
+                self._sockets.leave(*self._counted)
 
     async def handle_connection_init(self, message: ConnectionInitMessage) -> None:
         """Find out who opened the socket before it is acknowledged."""
@@ -63,7 +42,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
                 await self.websocket.close(code=TRY_AGAIN_LATER, reason="The database does not answer")
                 return
             user_id = self.context.actor.user_id
-            if not self._counter.enter(user_id):
+            if not self._sockets.enter(user_id):
                 self.connection_init_received = True
                 await self.websocket.close(code=TOO_MANY, reason="Too many sockets of this user")
                 return
@@ -84,6 +63,6 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
             await super().handle_task_exception(error)
 
     @property
-    def _counter(self) -> SocketCounter:
-        counter: SocketCounter = self.view.sockets  # type: ignore[attr-defined]  # our router's
-        return counter
+    def _sockets(self) -> Tally:
+        sockets: Tally = self.view.sockets  # type: ignore[attr-defined]  # our router's
+        return sockets

@@ -13,7 +13,7 @@ from api.schemas.types import Output
 from api.schemas.workspaces import MemberState, WorkspaceRead
 from api.services import log
 from api.services.live.streams import Stream
-from api.services.live.views import effect_of
+from api.services.live.views import View
 from db.models import Change, ChangeKind, EntityKind
 
 MARK_AFTER = 100
@@ -67,9 +67,10 @@ async def changes_of(stream: Stream) -> AsyncGenerator[Event, None]:
 
 async def items_of(stream: Stream, where: ItemFilter) -> AsyncGenerator[Event, None]:
     """Yield what changes the set of items that a filter selects: see `changes_of` and `_selected`."""
+    view = View(where)
 
     def select(event: Event, change: Change) -> Event | None:
-        effect = effect_of(change, where) if change.entity is EntityKind.ITEM else None
+        effect = view.effect_of(change) if change.entity is EntityKind.ITEM else None
         return replace(event, effect=effect) if effect else None
 
     async with aclosing(_selected(stream, select)) as events:

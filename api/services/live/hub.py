@@ -6,7 +6,6 @@ if it fell behind, in the table. A slow client costs no memory, and misses nothi
 
 import asyncio
 import contextlib
-from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ import structlog
 
 from api.core.actor import SYSTEM
 from api.core.errors import INTERNAL, AppError, ErrorCode
+from api.core.tally import Tally
 from api.services.live.bus import Bus
 from api.services.live.rights import end_streams
 from api.services.live.ring import Ring
@@ -69,7 +69,7 @@ class Hub:
         self.bus = bus
         self.options = options or HubOptions()
         self.channels: dict[UUID, Channel] = {}
-        self._open: Counter[UUID] = Counter()
+        self._tally = Tally(self.options.streams_per_user)
         self._checks = asyncio.Event()
         self._beat_now = asyncio.Event()
         database.on_commit(self._committed)
@@ -96,20 +96,19 @@ class Hub:
         Raises:
             AppError: RATE_LIMITED if the user watches too much already.
         """
-        most = self.options.streams_per_user
-        if self._open[stream.user_id] >= most:
+        if not self._tally.enter(stream.user_id):
+            most = self._tally.most
             raise AppError(ErrorCode.RATE_LIMITED, f"You watch too much at once: at most {most} streams.", most=most)
         channel = self.channels.get(stream.workspace_id)
         if channel is None:
             ring = Ring(0, max_entries=self.options.ring_entries, max_bytes=self.options.ring_bytes)
             channel = self.channels[stream.workspace_id] = Channel(ring)
         channel.streams.add(stream)
-        self._open[stream.user_id] += 1
         try:
             yield channel
         finally:
             channel.streams.discard(stream)
-            self._open -= Counter({stream.user_id: 1})
+            self._tally.leave(stream.user_id)
             if not channel.streams and self.channels.get(stream.workspace_id) is channel:
                 del self.channels[stream.workspace_id]
                 if channel.filling is not None:
@@ -134,7 +133,7 @@ class Hub:
 
     def wake_user(self, user_id: UUID) -> None:
         """Look at the rights of a user's streams now."""
-        if any(stream.user_id == user_id for stream in self.streams()):
+        if user_id in self._tally:
             self._checks.set()
 
     def catch_up(self) -> None:

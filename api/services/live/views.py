@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from api.core.live import Effect
 from api.schemas.items import ItemFilter, ItemRead
@@ -28,26 +29,41 @@ _TERMS: Mapping[str, Callable[[ItemRead, Any], bool]] = {
 """The conditions of `list_items`, term by term the same as in its query."""
 
 
-def matches(where: ItemFilter, item: ItemRead) -> bool:
-    """Return whether `list_items` with this filter would list the item."""
-    if where.trashed != (item.deleted_at is not None):
-        return False
-    given = ((name, getattr(where, name)) for name in _TERMS)
-    return all(_TERMS[name](item, value) for name, value in given if value is not None)
+class View:
+    """The set of items that `list_items` with a filter would list, and what changes do to it."""
+
+    def __init__(self, where: ItemFilter) -> None:
+        self._trashed = where.trashed
+        given = ((name, getattr(where, name)) for name in _TERMS)
+        self._conditions = [(_TERMS[name], value) for name, value in given if value is not None]
+
+    def shows(self, item: ItemRead) -> bool:
+        """Return whether the item is in the set."""
+        if self._trashed != (item.deleted_at is not None):
+            return False
+        return all(holds(item, value) for holds, value in self._conditions)
+
+    def effect_of(self, change: Change) -> Effect | None:
+        """Return what a change of an item does to the set; None if it neither was in it nor is."""
+        before, after = _states(change)
+        was_in = before is not None and self.shows(before)
+        if after is not None and self.shows(after):
+            return Effect.UPDATED if was_in else Effect.ENTERED
+        return Effect.LEFT if was_in else None
 
 
-def effect_of(change: Change, where: ItemFilter) -> Effect | None:
-    """Return what a change of an item does to the view; None if it never was in it."""
-    before, after = _before(change), _after(change)
-    was_in = before is not None and matches(where, before)
-    is_in = after is not None and matches(where, after)
-    if is_in:
-        return Effect.UPDATED if was_in else Effect.ENTERED
-    return Effect.LEFT if was_in else None
+_States = tuple[ItemRead | None, ItemRead | None]
+_known: WeakKeyDictionary[Change, _States] = WeakKeyDictionary()
+"""The states around changes in the ring, which all subscribers of a workspace look at."""
 
 
-def _after(change: Change) -> ItemRead | None:
-    return None if change.state is None else log.revive(ItemRead, change.state)
+def _states(change: Change) -> _States:
+    """Return the item before and after a change."""
+    found = _known.get(change)
+    if found is None:
+        after = None if change.state is None else log.revive(ItemRead, change.state)
+        found = _known[change] = (_before(change), after)
+    return found
 
 
 def _before(change: Change) -> ItemRead | None:
