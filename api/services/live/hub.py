@@ -18,7 +18,7 @@ from api.core.errors import INTERNAL, AppError, ErrorCode
 from api.core.tally import Tally
 from api.services.live.bus import Bus
 from api.services.live.rights import end_streams
-from api.services.live.ring import Ring
+from api.services.live.ring import MEMORY_PER_LETTER, Ring
 from api.services.live.streams import Stream
 from db.engine import Database
 from db.errors import DatabaseError
@@ -180,7 +180,11 @@ class Hub:
             # Too far behind to be worth it: the streams read the table until they are near.
             ring.restart(channel.wanted - options.ring_entries // 2)
         async with self.database.read() as uow:
-            found = await changes.after(uow.session, SYSTEM.scope(), workspace_id, ring.head, options.page)
+            # No more than the ring can hold.
+            letters = options.ring_bytes // MEMORY_PER_LETTER
+            found = await changes.after(
+                uow.session, SYSTEM.scope(), workspace_id, ring.head, options.page, letters=letters
+            )
             if not found:
                 # Not every number that was heard of is one of ours. What is true stands in the table.
                 heads = await workspaces.heads(uow.session, [workspace_id])
