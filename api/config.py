@@ -123,7 +123,12 @@ class Settings(BaseSettings):
     socket_max_operations: Annotated[Count, Field(description="Most subscriptions at once on one socket.")] = 50
     socket_max_per_user: Annotated[Count, Field(description="Most open sockets of a user, per process.")] = 50
     socket_ping_seconds: Annotated[
-        float, Field(gt=0, description="How often an idle socket is asked for a sign of life.")
+        float,
+        Field(
+            gt=0,
+            description="How often a socket is asked for a sign of life; "
+            "who takes nothing for three times as long is cut off, event streams too.",
+        ),
     ] = 20.0
     log_format: Annotated[
         Literal["auto", "console", "json"], Field(description="`auto`: colour on a terminal, JSON elsewhere.")

@@ -198,13 +198,16 @@ async def test_a_ticket_lasts_a_quarter_of_an_hour_but_never_longer_than_its_tok
         assert response.status_code == status
 
 
-async def test_a_stream_outlives_its_ticket_but_not_the_access_token_behind_it(
-    app: FastAPI, world: World, url: str
-) -> None:
-    tokens, now = app.state.identity.tokens, datetime.now(UTC)
-    ticket = tokens.issue_ticket(
-        world.viewer.id, 1, world.workspace, now + timedelta(seconds=1), now + timedelta(seconds=3)
-    )
+def ticket_of(app: FastAPI, world: World, *, opens: int, lasts: int) -> str:
+    """Return a ticket that opens streams for some seconds, which last for some seconds."""
+    now = datetime.now(UTC)
+    expires_at, until = now + timedelta(seconds=opens), now + timedelta(seconds=lasts)
+    ticket: str = app.state.identity.tokens.issue_ticket(world.viewer.id, 1, world.workspace, expires_at, until)
+    return ticket
+
+
+async def test_a_stream_outlives_its_ticket(app: FastAPI, world: World, url: str) -> None:
+    ticket = ticket_of(app, world, opens=1, lasts=60)
     source = over_rest(url, None, address(world), {"ticket": ticket})
 
     async def has_expired() -> bool:
@@ -215,6 +218,14 @@ async def test_a_stream_outlives_its_ticket_but_not_the_access_token_behind_it(
         await until(has_expired)
         await add_item(app, world)
         assert (await anext(source))["event"] == "created"
+
+
+async def test_a_stream_does_not_outlive_the_access_token_behind_its_ticket(
+    app: FastAPI, world: World, url: str
+) -> None:
+    source = over_rest(url, None, address(world), {"ticket": ticket_of(app, world, opens=60, lasts=2)})
+    async with asyncio.timeout(PATIENCE_SECONDS), aclosing(source):
+        assert (await anext(source))["event"] == "ready"
         with pytest.raises(StreamEnd) as caught:
             await anext(source)
     assert (caught.value.code, caught.value.details) == ("UNAUTHENTICATED", {})
