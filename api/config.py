@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import secrets
 from datetime import timedelta
 from pathlib import Path
@@ -36,6 +37,13 @@ def _check_redis(value: str | None) -> str | None:
     if value is not None and not value.startswith(("redis://", "rediss://", "unix://")):
         raise ValueError("it must begin with redis://, rediss:// or unix://")
     return value
+
+
+def _check_origins(origins: list[str]) -> list[str]:
+    for origin in origins:
+        if origin != "*" and not re.fullmatch(r"[a-z][a-z0-9+.-]*://[^/?#@\s]+", origin):
+            raise ValueError(f"{origin} is no origin such as https://app.example.com")
+    return origins
 
 
 def _address(value: str) -> str:
@@ -93,6 +101,7 @@ class Settings(BaseSettings):
         list[str],
         NoDecode,
         BeforeValidator(_split),
+        AfterValidator(_check_origins),
         Field(description="Origins of browser apps, separated by commas; `*` for any."),
     ] = []
     registration: Annotated[
@@ -120,7 +129,7 @@ class Settings(BaseSettings):
         Count, Field(description="Most subscriptions and event streams of a user at once, per process.")
     ] = 200
     socket_init_seconds: Annotated[float, Field(gt=0, description="How long a socket may stay silent at first.")] = 10.0
-    socket_max_operations: Annotated[Count, Field(description="Most subscriptions at once on one socket.")] = 50
+    socket_max_subscriptions: Annotated[Count, Field(description="Most subscriptions at once on one socket.")] = 50
     socket_max_per_user: Annotated[Count, Field(description="Most open sockets of a user, per process.")] = 50
     socket_ping_seconds: Annotated[
         float,

@@ -22,7 +22,7 @@ from api.routers import API_ROUTERS, SERVICE_ROUTERS
 from api.services.live.bus import LocalBus, RedisBus
 from api.services.live.hub import Hub, HubOptions
 from api.services.retention import keep_trimmed
-from api.shutdown import at_exit_signal
+from api.shutdown import at_exit_signal, end_with_parent
 from db.engine import Database
 from graphql_schema.router import graphql_router
 from graphql_schema.sharing import SharedResults
@@ -46,6 +46,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        end_with_parent()
         async with hub.running(), _trimming(database, settings.log_retention_days):
             with at_exit_signal(hub.say_goodbye):
                 yield
@@ -104,6 +105,8 @@ def _docs_page(settings: Settings) -> Any:
         base = f"{settings.assets_url}/swagger-ui-dist@5"
         return get_swagger_ui_html(
             openapi_url="/openapi.json",
+            # None, instead of one from a foreign server.
+            swagger_favicon_url="data:,",
             title=f"{settings.app_name}: REST",
             swagger_js_url=f"{base}/swagger-ui-bundle.js",
             swagger_css_url=f"{base}/swagger-ui.css",

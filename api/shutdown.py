@@ -1,6 +1,9 @@
-"""Hearing of the server's end while there is still time to say goodbye."""
+"""The end of the server: saying goodbye in time, and not outliving it."""
 
 import asyncio
+import multiprocessing
+import multiprocessing.connection
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -35,3 +38,19 @@ def at_exit_signal(goodbye: Callable[[], None]) -> Iterator[None]:
     finally:
         for kind, handler in former.items():
             signal.signal(kind, handler)
+
+
+def end_with_parent() -> None:
+    """Let this worker end when the process that started it is gone, however suddenly.
+
+    Left alone it would keep the port, and serve on behind the back of whoever starts the server again.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        multiprocessing.connection.wait([parent.sentinel])
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, name="parent watch", daemon=True).start()

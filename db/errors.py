@@ -23,8 +23,9 @@ class ConstraintViolatedError(DatabaseError):
 
 # SQLSTATE classes that say "not now" (PostgreSQL manual, appendix A): connection exceptions,
 # insufficient resources, operator intervention, system error; and lock time-outs, deadlocks
-# and serialization failures, which a client may simply try again.
-_TRANSIENT_STATES = ("08", "53", "57", "58", "55P03", "40P01", "40001")
+# and serialization failures, which a client may simply try again. Of a server that does not let us
+# in, or has no such database, no client can know more than that it is not there for it.
+_TRANSIENT_STATES = ("08", "53", "57", "58", "55P03", "40P01", "40001", "28", "3D")
 
 
 @contextmanager

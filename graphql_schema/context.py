@@ -11,7 +11,7 @@ from strawberry.fastapi import BaseContext
 from strawberry.types import Info as StrawberryInfo
 
 from api.core.actor import ANONYMOUS, Actor, UserActor, require_user
-from api.core.errors import forbidden
+from api.core.errors import AppError, ErrorCode, forbidden
 from api.core.identity import Identity
 from api.dependencies import get_database, get_hub, get_identity, identify
 from api.request_log import RequestRecord, record_of
@@ -102,8 +102,11 @@ class Context(BaseContext):
         """Let the streams of this socket go on with a fresh token of the user who opened it.
 
         Raises:
-            AppError: UNAUTHENTICATED for a token that does not count; FORBIDDEN for another user's.
+            AppError: BAD_REQUEST if it came over no socket; UNAUTHENTICATED for a token that does not count;
+                FORBIDDEN for another user's.
         """
+        if self._connection.scope["type"] != "websocket":
+            raise AppError(ErrorCode.BAD_REQUEST, "There is no socket here: send this over the one to be renewed.")
         credentials = f"Bearer {token}"
         actor = require_user(await identify(self._connection, credentials))
         # Not by `actor`: that is nobody once the old token has expired. Who opened it was counted.

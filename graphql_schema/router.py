@@ -50,9 +50,9 @@ class Router(GraphQLRouter[Context, None]):
             subscription_protocols=PROTOCOLS,
             allowed_origins=settings.cors_origins,
             connection_init_wait_timeout=timedelta(seconds=settings.socket_init_seconds),
-            max_subscriptions_per_connection=settings.socket_max_operations,
         )
         self._settings = settings
+        self.most_subscriptions = settings.socket_max_subscriptions
         self.sockets = Tally(settings.socket_max_per_user)
 
     async def run(self, request: Any, context: Any = None, root_value: Any = None) -> Any:

@@ -170,7 +170,9 @@ class UserMutation:
         return StreamTicket(**ticket.model_dump())
 
     @strawberry.mutation(
-        description="Let the subscriptions of this socket go on with a fresh access token before theirs expires."
+        description="Let the subscriptions of this socket go on with a fresh access token of the user who opened it, "
+        "before theirs expires. What comes over it from then on is done with that token. A stream over Server-Sent "
+        "Events ends with its token: open another one with a fresh token, `after` the last number."
     )
     async def renew_stream(
         self, info: Info, token: Annotated[str, strawberry.argument(description="The fresh access token.")]

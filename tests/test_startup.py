@@ -8,7 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url
 
+from tests.databases import POSTGRESQL, require_postgresql
 from tests.live import free_port, serve
 
 TWOFOLD = str(Path(sys.executable).with_name("twofold"))
@@ -46,6 +48,8 @@ def refusal(result: subprocess.CompletedProcess[str]) -> str:
         ("SECRET_KEY", "short", "it must have at least 32 characters"),
         ("REGISTRATION", "maybe", "Input should be 'open' or 'closed'"),
         ("ASSETS_URL", "ftp://mirror", "it must begin with http:// or https://"),
+        ("CORS_ORIGINS", "https://a.example,b.example", "b.example is no origin such as https://app.example.com"),
+        ("CORS_ORIGINS", "https://a.example/", "https://a.example/ is no origin such as https://app.example.com"),
     ],
 )
 def test_a_bad_setting_is_named(tmp_path: Path, name: str, value: str, problem: str) -> None:
@@ -79,6 +83,15 @@ def test_a_database_that_does_not_answer_is_named_without_its_password(tmp_path:
     assert f"127.0.0.1:{port}/x does not answer" in sentence
     assert sentence.endswith("start it, or correct DATABASE_URL.")
     assert "hush" not in sentence
+
+
+@pytest.mark.parametrize("command", ["serve", "migrate"])
+def test_a_database_that_does_not_exist_is_named(tmp_path: Path, command: str) -> None:
+    require_postgresql()
+    address = make_url(POSTGRESQL).set(database="nobody_made_it").render_as_string(hide_password=False)
+    sentence = refusal(twofold(tmp_path, command, DATABASE_URL=address))
+    assert 'database "nobody_made_it" does not exist' in sentence
+    assert sentence.endswith("start it, or correct DATABASE_URL.")
 
 
 def test_a_data_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:

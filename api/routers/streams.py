@@ -62,11 +62,14 @@ async def _open(
 
 @router.get("/workspaces/{id}/changes/stream", responses=REFUSALS, response_class=EventSourceResponse)
 async def stream_changes(watch: Annotated[Watch, Depends(_open)], request: Request) -> AsyncIterator[ServerSentEvent]:
-    """Watch the change log: `id` is the number, `event` the kind, `data` the change.
+    """Watch the change log: `id` is the number, `event` the kind, `data` the change as `list_changes` tells it.
 
-    Without a number it begins now, with an event `ready`. With filter parameters, as of `list_items`, it shows what
-    enters, changes in and leaves that list; after many changes that do not, a `ready` tells how far it has come. When
-    the right to watch ends, the last event is an `error` with the code.
+    Without a number it begins now, with an event `ready` and `{"seq"}`. With filter parameters, as of `list_items`, it
+    shows what enters, changes in and leaves that list: `{"seq", "at", "actor_id", "kind", "effect", "item_id", "item",
+    "changed"}`, where `effect` is `entered`, `updated` or `left`, and of what left `item` and `changed` are null; after
+    many changes that do not concern the list, a `ready` tells how far it has come. When the right to watch ends, the
+    last event is an `error` with `{"code", "message", "details", "request_id"}`. `retry` is set to a second, and a
+    comment comes every 15 seconds.
     """
     source = changes_of(watch.stream) if watch.where is None else items_of(watch.stream, watch.where)
     yield ServerSentEvent(comment="live", retry=RETRY_MILLISECONDS)
@@ -80,7 +83,12 @@ async def stream_changes(watch: Annotated[Watch, Depends(_open)], request: Reque
             logger.exception("event stream failed")
             known = INTERNAL
         record_of(request).note_error(known.code)
-        reason = {"code": known.code, "message": known.message, "details": known.details}
+        reason = {
+            "code": known.code,
+            "message": known.message,
+            "details": known.details,
+            "request_id": record_of(request).request_id,
+        }
         yield ServerSentEvent(event="error", data=reason)
 
 

@@ -32,9 +32,12 @@ async def after(
     statement = select(Change).where(*following).order_by(Change.seq).limit(limit)
     if letters is not None:
         length = func.coalesce(func.length(cast(Change.state, Text)), 0) + func.length(cast(Change.changed, Text))
-        running = func.sum(length).over(order_by=Change.seq).label("letters")
-        near = select(Change.seq, running).where(*following).order_by(Change.seq).limit(limit).subquery()
-        last = select(func.max(near.c.seq)).where(near.c.letters <= letters).scalar_subquery()
+        # The limit stands inside, so that no plan adds up the rest of a long log.
+        near = (
+            select(Change.seq, length.label("letters")).where(*following).order_by(Change.seq).limit(limit).subquery()
+        )
+        running = select(near.c.seq, func.sum(near.c.letters).over(order_by=near.c.seq).label("letters")).subquery()
+        last = select(func.max(running.c.seq)).where(running.c.letters <= letters).scalar_subquery()
         statement = statement.where(Change.seq <= func.coalesce(last, seq + 1))
     return await session.all(statement)
 

@@ -9,7 +9,7 @@ from typing import Any
 from playwright.async_api import Page, Route
 
 from tests.clients.caller import Caller, calling
-from tests.live import LiveServer, free_port, serve
+from tests.live import LiveServer, serve
 from tests.test_readme import blocks
 
 PATIENCE_MILLISECONDS = 15_000
@@ -130,7 +130,9 @@ async def test_a_stream_that_outlives_its_ticket_ends_with_the_code(page: Page, 
         await _watch(page, soon_gone, live_server.url)
         await _until(page, "endings.length === 1")
         message = "The access token has expired. Sign in again."
-        assert await page.evaluate("endings") == [{"code": "UNAUTHENTICATED", "message": message, "details": {}}]
+        [ending] = await page.evaluate("endings")
+        assert len(ending.pop("request_id")) == 32
+        assert ending == {"code": "UNAUTHENTICATED", "message": message, "details": {}}
         assert await page.evaluate("heard") == [["ready", start, {"seq": start}]]
         await caller.create_items("Rake")
 
@@ -141,28 +143,33 @@ async def test_a_stream_that_outlives_its_ticket_ends_with_the_code(page: Page, 
 
 
 README_PAGE = """([script, workspace, token, start]) => {
-  window.workspace_id = workspace;
+  window.workspaceId = workspace;
   window.seq = start;
   window.heard = [];
-  window.tickets = 0;
+  window.calls = [];
+  window.codes = [];
   window.handle = (kind, data) => heard.push([kind, data.seq]);
-  window.post = async (path, body) => {
-    tickets += 1;
+  window.stopped = (code) => codes.push(code);
+  window.call = async (method, path, body) => {
+    calls.push(path);
     const headers = {"Content-Type": "application/json", Authorization: `Bearer ${token}`};
-    return (await fetch(path, {method: "POST", headers, body: JSON.stringify(body)})).json();
+    const response = await fetch(path, {method, headers, body: body && JSON.stringify(body)});
+    const answer = await response.json();
+    if (!response.ok) throw answer.error;
+    return answer;
   };
   const element = document.createElement("script");
-  element.textContent = script + "\\nwatch();";
+  element.textContent = script;
   document.body.append(element);
 }"""
+TICKETS = "calls.filter((path) => path.endsWith('/stream-ticket')).length"
 
 
-async def test_the_readmes_program_goes_on_after_a_cut_and_with_a_new_ticket_when_its_own_is_too_old(
+async def test_the_readmes_program_survives_cuts_old_tickets_and_a_proxy_without_a_server(
     page: Page, sqlite_url: str, tmp_path: Path
 ) -> None:
     [script] = blocks("js")
-    port = free_port()
-    async with serve(sqlite_url, tmp_path, port=port) as server, calling(server) as caller, wired(server) as wire:
+    async with serve(sqlite_url, tmp_path) as server, calling(server) as caller, wired(server) as wire:
         start = await caller.seq()
         await page.goto(f"{wire.url}/health")
         await page.evaluate(README_PAGE, [script, caller.workspace, caller.token, start])
@@ -170,19 +177,46 @@ async def test_the_readmes_program_goes_on_after_a_cut_and_with_a_new_ticket_whe
         await _until(page, "heard.length === 1")
         wire.cut()
         await caller.create_items("Spade")
-        await _until(page, f"heard.at(-1)[1] === {start + 2}")
-        assert await page.evaluate("tickets") == 1
-        # A refused ticket is all that the browser learns of one that is too old.
-        async with page.expect_response(lambda response: response.status == 401):
-            await page.route("**/changes/stream*", _refuse_once)
-            wire.cut()
+        await _until(page, "heard.length === 2")
+        assert await page.evaluate(TICKETS) == 1
+
+        # That a ticket is too old the browser learns from a refusal alone.
+        await page.route("**/changes/stream*", _refuse_once)
+        wire.cut()
         await caller.create_items("Hoe")
-        await _until(page, f"heard.at(-1)[1] === {start + 3}")
-        assert await page.evaluate("tickets") == 2
-        heard = await page.evaluate("heard")
-    assert heard == [["created", start + number] for number in (1, 2, 3)]
+        await _until(page, "heard.length === 3")
+        assert await page.evaluate(TICKETS) == 2
+
+        # A proxy whose server is away answers everything with a page of its own.
+        await page.route("**/api/**", _answer_like_a_proxy)
+        wire.cut()
+        await _until(page, "calls.length > 5")
+        await page.unroute("**/api/**", _answer_like_a_proxy)
+        await caller.create_items("Sieve")
+        await _until(page, "heard.length === 4")
+        assert await page.evaluate("heard") == [["created", start + number] for number in (1, 2, 3, 4)]
+        assert await page.evaluate("codes") == []
+
+
+async def test_the_readmes_program_says_why_it_stops(page: Page, live_server: LiveServer) -> None:
+    [script] = blocks("js")
+    async with calling(live_server) as caller:
+        await page.goto(f"{live_server.url}/health")
+        for token, start, code in (
+            ("no token", 0, "UNAUTHENTICATED"),
+            (caller.token, 1_000_000, "BAD_REQUEST"),
+            (caller.short_token(seconds=3), 0, "UNAUTHENTICATED"),
+        ):
+            await page.evaluate(README_PAGE, [script, caller.workspace, token, start])
+            await _until(page, "codes.length === 1")
+            assert await page.evaluate("codes") == [code]
+        assert await page.evaluate("heard.map(([kind]) => kind)") == ["created", "created"]
 
 
 async def _refuse_once(route: Route) -> None:
     await route.fulfill(status=401)
     await route.request.frame.page.unroute("**/changes/stream*", _refuse_once)
+
+
+async def _answer_like_a_proxy(route: Route) -> None:
+    await route.fulfill(status=502, content_type="text/html", body="<h1>Bad gateway</h1>")

@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,6 +40,7 @@ def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServ
     """A server for all tests that neither kill it nor need settings of their own."""
     folder = tmp_path_factory.mktemp("shared")
     with asyncio.Runner() as runner:
-        serving = serve(None, folder, CORS_ORIGINS=APP, SOCKET_MAX_OPERATIONS=str(MOST), SOCKET_MAX_PER_USER=str(MOST))
+        limits: dict[str, Any] = {"SOCKET_MAX_SUBSCRIPTIONS": str(MOST), "SOCKET_MAX_PER_USER": str(MOST)}
+        serving = serve(None, folder, CORS_ORIGINS=APP, **limits)
         yield runner.run(serving.__aenter__())
         runner.run(serving.__aexit__(None, None, None))

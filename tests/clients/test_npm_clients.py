@@ -113,7 +113,7 @@ async def test_too_much_on_a_socket_or_too_many_sockets_close_with_a_clear_code(
             node.subscribe(name, CHANGES, workspace=caller.workspace)
             await node.reach(name, start)
         node.subscribe("c", CHANGES, workspace=caller.workspace)
-        reason = f"Too many operations on this socket, at most {MOST}"
+        reason = f"Too many subscriptions on this socket, at most {MOST}: all of them end"
         for name in ("first", "a", "b", "c"):
             assert await node.failed(name) == {"code": 4429, "reason": reason}
 

@@ -15,6 +15,7 @@ from tests.conftest import AppFactory
 from tests.doors.people import Person, World, make_world
 from tests.streams.crowds import KINDS, Place, subscribed, write_items
 from tests.streams.transport import CHANGES, TRANSPORTS, Stream, StreamEnd, receive, send, served, socket, watching
+from tests.streams.writing import add_item
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -22,9 +23,9 @@ PROTOCOL = Subprotocol("graphql-transport-ws")
 
 LIMITS: dict[str, Any] = {
     "streams_max_per_user": 4,
-    "socket_max_operations": 2,
+    "socket_max_subscriptions": 2,
     "socket_max_per_user": 2,
-    "socket_init_seconds": 0.3,
+    "socket_init_seconds": 0.5,
     "body_limit_bytes": 4096,
     "cors_origins": ["https://friend.test"],
 }
@@ -60,7 +61,7 @@ async def closed(connection: Any) -> str:
             return end.code
 
 
-async def test_one_operation_too_many_closes_the_socket(limited: FastAPI, world: World, url: str) -> None:
+async def test_one_subscription_too_many_closes_the_socket(limited: FastAPI, world: World, url: str) -> None:
     payload = {"query": CHANGES, "variables": {"w": str(world.workspace)}}
     async with socket(url, world.viewer.token) as connection:
         assert await receive(connection) == {"type": "connection_ack"}
@@ -139,6 +140,33 @@ async def test_one_stream_too_many_of_a_user_is_refused_over_every_transport_and
     await nothing_is_kept(limited)
     async with watch(world.viewer) as stream:
         assert (await stream.next()).kind == "ready"
+
+
+async def test_a_burst_of_queries_waits_for_its_turn_and_leaves_the_subscriptions_alone(
+    limited: FastAPI, world: World, url: str
+) -> None:
+    payload = {"query": CHANGES, "variables": {"w": str(world.workspace)}}
+    async with socket(url, world.viewer.token) as connection:
+        assert await receive(connection) == {"type": "connection_ack"}
+        for number in ("1", "2"):
+            await send(connection, type="subscribe", id=number, payload=payload)
+            assert (await receive(connection))["id"] == number
+        queries = {f"query {number}" for number in range(20)}
+        for name in queries:
+            await send(connection, type="subscribe", id=name, payload={"query": "{ me { email } }"})
+        answers = [await receive(connection) for _ in range(40)]
+        assert {answer["id"] for answer in answers if answer["type"] == "complete"} == queries
+        await add_item(limited, world)
+        assert {(await receive(connection))["id"] for _ in range(2)} == {"1", "2"}
+
+
+async def test_a_socket_that_serves_nobody_for_nothing_is_closed(world: World, url: str) -> None:
+    async with socket(url, None) as nobodys, socket(url, "no token") as also, socket(url, world.viewer.token) as mine:
+        for connection in (nobodys, also, mine):
+            assert await receive(connection) == {"type": "connection_ack"}
+        assert [await closed(connection) for connection in (nobodys, also)] == ["4403"] * 2
+        await send(mine, type="ping")
+        assert await receive(mine) == {"type": "pong"}
 
 
 async def admitted(url: str, world: World) -> bool:

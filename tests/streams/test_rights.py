@@ -283,3 +283,15 @@ async def test_a_renewal_reaches_a_stream_that_is_just_being_opened(
         await until(has_expired)
         await add_item(app, world)
         assert (await receive(connection))["payload"]["data"]["changes"]["item"] == {"title": "Buy seeds"}
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_there_is_nothing_to_renew_without_a_socket(app: FastAPI, world: World) -> None:
+    document = "mutation($token: String!) { renewStream(token: $token) { expiresAt } }"
+    async with client_of(app) as client:
+        response = await client.post(
+            "/graphql",
+            json={"query": document, "variables": {"token": world.viewer.token}},
+            headers={"Authorization": f"Bearer {world.viewer.token}"},
+        )
+    assert [error["extensions"]["code"] for error in response.json()["errors"]] == ["BAD_REQUEST"]

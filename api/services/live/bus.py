@@ -5,6 +5,7 @@ A wake-up may be lost: the hub's beat makes up for it. So a bus never stores, an
 
 import asyncio
 from typing import Literal, Protocol
+from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
 import structlog
@@ -83,6 +84,8 @@ class RedisBus:
         self._redis: Redis = Redis.from_url(
             url, socket_connect_timeout=CONNECT_SECONDS, retry=Retry(NoBackoff(), retries=0)
         )
+        # Never the whole address, which may hold a password.
+        self._server = urlsplit(url).netloc.rpartition("@")[2] or urlsplit(url).path
         # Others may use the same Redis, such as a copy of this installation to try things on.
         self._channel = f"twofold:{installation}"
         self._heart = f"{self._channel}:{uuid4()}"
@@ -159,6 +162,7 @@ class RedisBus:
             surprise = None if isinstance(error, RedisError | OSError | TimeoutError) else error
             logger.warning(
                 "redis does not answer; live updates go on at the slow beat",
+                server=self._server,
                 error=type(error).__name__,
                 exc_info=surprise,
             )

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 # Both databases take some 32,000 values in one statement; each stream brings two.
 CHUNK = 10_000
 
-LOST = "You are no longer a member of this workspace."
+LOST = "You are no longer a member of this workspace, or it was deleted."
 
 
 async def end_streams(uow: ReadUnit, streams: Sequence["Stream"]) -> None:
