@@ -207,7 +207,8 @@ def ticket_of(app: FastAPI, world: World, *, opens: int, lasts: int) -> str:
 
 
 async def test_a_stream_outlives_its_ticket(app: FastAPI, world: World, url: str) -> None:
-    ticket = ticket_of(app, world, opens=1, lasts=60)
+    # Whole seconds, rounded down.
+    ticket = ticket_of(app, world, opens=3, lasts=60)
     source = over_rest(url, None, address(world), {"ticket": ticket})
 
     async def has_expired() -> bool:
