@@ -15,34 +15,45 @@ PATIENCE_PINGS = 3
 
 
 class Impatient(asyncio.Protocol):
-    """Cuts a connection whose buffer does not get emptier for too long."""
+    """Cuts a connection whose buffer is full and does not get emptier for too long; a slow client is let be."""
 
     config: Config
     transport: asyncio.Transport
     loop: asyncio.AbstractEventLoop
-    _giving_up: asyncio.TimerHandle | None = None
+    _looking: asyncio.TimerHandle | None = None
+    _left = 0
 
     def pause_writing(self) -> None:
-        """Begin to count: the buffer is full."""
+        """Begin to look whether the client takes anything: the buffer is full."""
         super().pause_writing()
-        seconds = PATIENCE_PINGS * (self.config.ws_ping_interval or 0)
-        if seconds:
-            self._giving_up = self.loop.call_later(seconds, self.transport.abort)
+        self._look_later()
 
     def resume_writing(self) -> None:
-        """Stop counting: the client took most of it."""
-        self._stop_counting()
+        """Look no more: the client took most of it."""
+        self._stop_looking()
         super().resume_writing()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop counting: it is over anyhow."""
-        self._stop_counting()
+        """Look no more: it is over anyhow."""
+        self._stop_looking()
         super().connection_lost(exc)
 
-    def _stop_counting(self) -> None:
-        if self._giving_up is not None:
-            self._giving_up.cancel()
-            self._giving_up = None
+    def _look_later(self) -> None:
+        seconds = PATIENCE_PINGS * (self.config.ws_ping_interval or 0)
+        if seconds:
+            self._left = self.transport.get_write_buffer_size()
+            self._looking = self.loop.call_later(seconds, self._look)
+
+    def _look(self) -> None:
+        if self.transport.get_write_buffer_size() < self._left:
+            self._look_later()
+        else:
+            self.transport.abort()
+
+    def _stop_looking(self) -> None:
+        if self._looking is not None:
+            self._looking.cancel()
+            self._looking = None
 
 
 class RequestProtocol(Impatient, AutoHTTPProtocol):  # type: ignore[valid-type, misc]  # uvicorn chooses at run time

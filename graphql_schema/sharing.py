@@ -50,6 +50,7 @@ class SharedResult:
 
     def __init__(self, task: "asyncio.Task[ExecutionResult]", keep_seconds: float) -> None:
         self.task = task
+        self.started = time.monotonic()
         self._keep_seconds = keep_seconds
         self._stale_at: float | None = None
         task.add_done_callback(self._note_end)
@@ -75,14 +76,20 @@ class SharedResults:
         self.executions = 0
 
     async def get(
-        self, key: Hashable, execute: Callable[[], Coroutine[Any, Any, ExecutionResult]], *, is_replay: bool = False
+        self,
+        key: Hashable,
+        execute: Callable[[], Coroutine[Any, Any, ExecutionResult]],
+        *,
+        since: float | None = None,
     ) -> ExecutionResult:
         """Return the result under the key, executing once for all who ask meanwhile, and soon after.
 
-        Of a replay nothing is handed out that was ready before: who comes back expects today's relations.
+        Whoever comes back expects relations as they are by then: a replay takes nothing that began before `since`.
         """
+        while self._results and not next(iter(self._results.values())).is_fresh:
+            self._results.popitem(last=False)
         result = self._results.get(key)
-        if result is None or not result.is_fresh or (is_replay and result.task.done()):
+        if result is None or not result.is_fresh or (since is not None and result.started < since):
             self.executions += 1
             result = self._results[key] = SharedResult(asyncio.create_task(execute()), self._keep_seconds)
             self._results.move_to_end(key)
@@ -125,7 +132,7 @@ class SharingExecutor(StrawberryGraphQLCoreExecutionContext):
         else:
             key = (self._operation_key, event.change.workspace_id, event.seq, event.effect)
             shared: SharedResults = self.context_value.shared
-            result = await shared.get(key, self._execute_for_all, is_replay=event.is_replay)
+            result = await shared.get(key, self._execute_for_all, since=event.replayed_since)
         for error in result.errors or ():
             known = to_app_error(error.original_error) if error.original_error else None
             if known is not None and known.code is ErrorCode.UNAVAILABLE:

@@ -2,10 +2,13 @@
 
 import asyncio
 import os
+import sys
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from db.engine import Database
 from tests.live import serve
@@ -49,6 +52,7 @@ async def read_and_resume(kind: str, place: Place, subscriber: Subscriber, last:
     return seqs
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="the memory of another process is read from /proc")
 async def test_clients_that_read_nothing_cost_no_memory_and_get_everything_afterwards(
     database_url: str, tmp_path: Path
 ) -> None:

@@ -139,7 +139,7 @@ async def subscribed(kind: str, place: Place, after: int | None = None) -> Async
     if kind == "socket":
         address = place.url.replace("http", "ws", 1) + "/graphql"
         protocol = Subprotocol("graphql-transport-ws")
-        bare = await _connected(place.url)
+        bare = await small_window(place.url)
         # Compressed, any number of like events would fit into what the system takes.
         options: dict[str, Any] = {"compression": None, "max_queue": 1, "ping_interval": None, "close_timeout": 0.1}
         async with connect(address, sock=bare, subprotocols=[protocol], proxy=None, **options) as c:
@@ -155,7 +155,7 @@ async def subscribed(kind: str, place: Place, after: int | None = None) -> Async
     else:
         resume = "" if after is None else f"?after={after}"
         request = _request(place, f"GET /api/workspaces/{place.workspace}/changes/stream{resume}", "")
-    reader, writer = await asyncio.open_connection(sock=await _connected(place.url))
+    reader, writer = await asyncio.open_connection(sock=await small_window(place.url))
     try:
         writer.write(request)
         status = await reader.readline()
@@ -190,7 +190,8 @@ def reset_peak(process: int) -> None:
     Path(f"/proc/{process}/clear_refs").write_text("5")
 
 
-async def _connected(url: str) -> socket.socket:
+async def small_window(url: str) -> socket.socket:
+    """Connect with little room to receive in."""
     parts = urlsplit(url)
     bare = socket.socket()
     bare.setblocking(False)

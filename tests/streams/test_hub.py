@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 import pytest
@@ -22,6 +22,8 @@ from api.services.users import update_user
 from api.services.workspaces import delete_workspace
 from db.engine import Database
 from db.models import Role
+from db.repositories import workspaces
+from db.session import ReadSession
 from tests.chaos.waiting import until
 from tests.doors.people import World
 from tests.streams.following import following
@@ -227,6 +229,28 @@ async def test_a_wake_up_with_a_number_that_is_none_of_ours_silences_nobody(app:
         end = await write(app, world, 2)
         await follower.reach(end)
     assert follower.seqs == numbers(1, end)
+
+
+async def test_a_commit_during_the_look_at_such_a_number_is_told_at_once(
+    app: FastAPI, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin = await write(app, world, 1)
+    hub = Hub(app.state.database, LocalBus(), HubOptions(beat=600))
+    look, looked = workspaces.heads, False
+
+    async def late(session: ReadSession, ids: Sequence[UUID]) -> Mapping[UUID, int]:
+        nonlocal looked
+        found = await look(session, ids)
+        if not looked:
+            looked = True
+            await write(app, world, 1)
+        return found
+
+    async with hub.running(), following(hub, world.viewer.actor, world.workspace, after=begin) as follower:
+        monkeypatch.setattr(workspaces, "heads", late)
+        hub.wake_workspace(world.workspace, begin + 5000)
+        await follower.reach(begin + 1)
+    assert (looked, follower.seqs) == (True, [begin + 1])
 
 
 async def test_the_beat_asks_once_for_all_workspaces(app: FastAPI, world: World) -> None:

@@ -2,8 +2,7 @@
 
 import asyncio
 import os
-import resource
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import QueuePool
 
+from tests.benchmarks.each_database import allow_many_files
 from tests.conftest import AppFactory
 from tests.doors.people import make_world
 from tests.live import serve
@@ -29,12 +29,10 @@ PATIENCE_SECONDS = 300
 
 
 @pytest.fixture(autouse=True)
-def many_files() -> Iterator[None]:
+def many_files() -> None:
     """Let this process open as many files as there are streams."""
-    former = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (former[1], former[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_NOFILE, former)
+    if FULL:
+        allow_many_files()
 
 
 def checked_out(app: FastAPI) -> int:

@@ -1,5 +1,6 @@
 """Limits of sockets: each has its own close code, and others go on."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any
@@ -13,7 +14,7 @@ from websockets.typing import Origin, Subprotocol
 from tests.chaos.waiting import until
 from tests.conftest import AppFactory
 from tests.doors.people import Person, World, make_world
-from tests.streams.crowds import KINDS, Place, subscribed, write_items
+from tests.streams.crowds import KINDS, Place, small_window, subscribed, write_items
 from tests.streams.transport import CHANGES, TRANSPORTS, Stream, StreamEnd, receive, send, served, socket, watching
 from tests.streams.writing import add_item
 
@@ -88,6 +89,28 @@ async def test_a_client_that_takes_nothing_any_more_is_given_up(make_app: AppFac
             # More than the system itself takes for a client that reads nothing.
             await write_items(app.state.database, place, 600, text="x" * 20_000)
             await nothing_is_kept(app)
+
+
+async def test_a_client_that_reads_slowly_gets_all_of_a_long_answer(make_app: AppFactory) -> None:
+    app = await make_app(socket_ping_seconds=0.2)
+    world = await make_world(app)
+    for _ in range(90):
+        await add_item(app, world, description="🌱" * 20_000)
+    async with served(app) as url, asyncio.timeout(30):
+        place = Place(url, world.workspace, world.viewer.token, world.editor.actor)
+        reader, writer = await asyncio.open_connection(sock=await small_window(url))
+        line = f"GET /api/items?workspace_id={place.workspace}&limit=100 HTTP/1.1"
+        writer.write(f"{line}\r\nHost: x\r\nAuthorization: Bearer {place.token}\r\n\r\n".encode())
+        head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+        left = int(head.split("content-length: ")[1].split("\r\n")[0])
+        assert left > 7_000_000
+        while left:
+            # A slow wire, and no wait for anything.
+            await asyncio.sleep(0.01)
+            part = await reader.read(min(left, 32_768))
+            assert part, f"cut off with {left} bytes to go"
+            left -= len(part)
+        writer.close()
 
 
 async def nothing_is_kept(app: FastAPI) -> None:

@@ -211,9 +211,17 @@ async def test_installations_that_share_a_redis_do_not_hear_each_other(
     async def has_arrived() -> bool:
         return bool(heard["same"])
 
+    async def has_heard_its_own() -> bool:
+        return UUID(int=2) in heard["two"]
+
     one.state.hub.bus.send_user(UUID(int=1))
     await until(has_arrived)
-    assert heard == {"two": [], "same": [UUID(int=1)]}
+    # What comes after it over the same connection would not overtake it.
+    stranger = await make_app(redis_url=redis.url, secret_key=secrets[1])
+    await ready(stranger, "redis")
+    stranger.state.hub.bus.send_user(UUID(int=2))
+    await until(has_heard_its_own)
+    assert heard == {"two": [UUID(int=2)], "same": [UUID(int=1)]}
 
 
 async def test_without_redis_in_the_settings_there_is_nobody_to_tell(app: FastAPI) -> None:

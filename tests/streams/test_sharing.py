@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import json
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from types import SimpleNamespace
@@ -11,6 +12,7 @@ from uuid import UUID
 
 import pytest
 from fastapi import FastAPI
+from graphql import ExecutionResult
 from graphql.execution.collect_fields import FieldDetails
 
 from api.schemas.items import ItemCreate, ItemUpdate
@@ -305,3 +307,27 @@ async def test_an_event_leaves_nothing_behind_in_a_subscription_that_goes_on(
 
     async with subscribed(app, world.viewer.token, query, w=str(world.workspace)) as subscriber:
         assert await left_behind(subscriber, 2) == await left_behind(subscriber, 20)
+
+
+async def test_a_result_serves_replays_of_those_who_waited_when_it_was_begun() -> None:
+    results = SharedResults()
+    early = time.monotonic()
+
+    async def execute() -> ExecutionResult:
+        return ExecutionResult({"n": results.executions})
+
+    assert (await results.get("event", execute)).data == {"n": 1}
+    assert (await results.get("event", execute, since=early)).data == {"n": 1}
+    assert (await results.get("event", execute, since=time.monotonic())).data == {"n": 2}
+    assert (await results.get("event", execute)).data == {"n": 2}
+
+
+async def test_what_is_stale_is_let_go_when_the_next_one_comes() -> None:
+    results = SharedResults(keep_seconds=0)
+
+    async def execute() -> ExecutionResult:
+        return ExecutionResult({})
+
+    for number in range(5):
+        await results.get(number, execute)
+    assert list(results._results) == [4]

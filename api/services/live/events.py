@@ -27,7 +27,8 @@ class Event:
     seq: int
     change: Change | None = None
     effect: Effect | None = None
-    is_replay: bool = False
+    # Of a replay: the time (monotonic, in seconds) since when its subscriber waits for it.
+    replayed_since: float | None = None
 
     def entity(self, kind: EntityKind) -> Output | None:
         """Return the entity as it was after the change, if it is of this kind and still was."""
@@ -62,7 +63,8 @@ async def changes_of(stream: Stream) -> AsyncGenerator[Event, None]:
         yield Event(stream.seq)
     async with aclosing(stream.changes()) as changes:
         async for change in changes:
-            yield Event(change.seq, change, is_replay=change.seq <= stream.opened_at)
+            is_replay = change.seq <= stream.opened_at
+            yield Event(change.seq, change, replayed_since=stream.opened_when if is_replay else None)
 
 
 async def items_of(stream: Stream, where: ItemFilter) -> AsyncGenerator[Event, None]:

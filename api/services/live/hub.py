@@ -176,9 +176,11 @@ class Hub:
 
     async def _extend(self, workspace_id: UUID, channel: Channel) -> None:
         ring, options = channel.ring, self.options
-        if channel.wanted - ring.head > options.ring_entries:
+        # What is heard of from here on counts for itself.
+        wanted, channel.wanted = channel.wanted, 0
+        if wanted - ring.head > options.ring_entries:
             # Too far behind to be worth it: the streams read the table until they are near.
-            ring.restart(channel.wanted - options.ring_entries // 2)
+            ring.restart(wanted - options.ring_entries // 2)
         async with self.database.read() as uow:
             # No more than the ring can hold.
             letters = options.ring_bytes // MEMORY_PER_LETTER
@@ -187,10 +189,10 @@ class Hub:
             )
             if not found:
                 # Not every number that was heard of is one of ours. What is true stands in the table.
-                heads = await workspaces.heads(uow.session, [workspace_id])
-                channel.wanted = heads.get(workspace_id, 0)
-                ring.restart(channel.wanted)
+                wanted = (await workspaces.heads(uow.session, [workspace_id])).get(workspace_id, 0)
+                ring.restart(wanted)
         ring.extend(found)
+        channel.wanted = max(channel.wanted, wanted)
 
     async def _keep_beat(self) -> None:
         """Make up for lost wake-ups: one statement for all watched workspaces."""

@@ -55,6 +55,8 @@ class Ring:
         """
         if seq < self.floor:
             return None
+        if seq >= self.head:
+            return []
         found: list[Change] = []
         for change, size in islice(self._entries, seq - self.floor, seq - self.floor + limit):
             letters -= size // MEMORY_PER_LETTER

@@ -1,6 +1,7 @@
 """A stream: one subscriber's walk through the log of a workspace, from a number to whatever comes."""
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -30,6 +31,7 @@ class Stream:
         self.seq = 0
         # Where the log ended when the stream was opened: what comes up to it is a replay.
         self.opened_at = 0
+        self.opened_when = time.monotonic()
         self.begins_now = False
         # Whether it is the body of an HTTP response, and not one of several on a socket.
         self.is_response = False
