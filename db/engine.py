@@ -1,10 +1,12 @@
 """Engines for SQLite and PostgreSQL behind one `Database`."""
 
 import asyncio
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +132,21 @@ class Database:
         self._connections.clear()
 
 
+class SqliteConnection(aiosqlite.Connection):
+    """aiosqlite's connection, whose thread can be told to end by several without one waiting for ever."""
+
+    _stopping: "asyncio.Future[None] | None" = None
+
+    def stop(self) -> "asyncio.Future[None] | None":
+        """Tell the thread to end, and return the future of that.
+
+        The thread answers nothing after it was told, so a second time means the same future. SQLAlchemy
+        says it while a close is under way, when a request is cancelled at its end.
+        """
+        self._stopping = self._stopping or super().stop()
+        return self._stopping
+
+
 def _sqlite_engine(
     url: URL, options: DatabaseOptions, begin: str, connections: set[aiosqlite.Connection]
 ) -> AsyncEngine:
@@ -139,7 +156,7 @@ def _sqlite_engine(
     def open_connection(*arguments: Any, **named: Any) -> aiosqlite.Connection:
         """Open a connection that is known from its first moment, however soon it is cancelled."""
         connections.difference_update([old for old in connections if not _works(old)])
-        connection = aiosqlite.connect(*arguments, **named)
+        connection = SqliteConnection(partial(sqlite3.connect, *arguments, **named), iter_chunk_size=64)
         connection._thread.daemon = True  # noqa: SLF001 - as SQLAlchemy does it for its own
         connections.add(connection)
         return connection

@@ -267,3 +267,17 @@ def test_addresses_get_the_driver_we_use() -> None:
     for address, problem in {"mysql://h/d": "mysql is not supported", "nonsense": "not a URL"}.items():
         with pytest.raises(ValueError, match=problem):
             normalise_url(address)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_a_connection_that_is_told_to_stop_while_it_closes_is_closed(database: Database) -> None:
+    await count(database)
+    connections = list(database._connections)
+    assert connections
+    for connection in connections:
+        closing = asyncio.create_task(connection.close())
+        # As SQLAlchemy does it when whoever waits for the close is cancelled.
+        await asyncio.sleep(0)
+        connection.stop()
+        await asyncio.wait_for(closing, 10)
+        assert connection._connection is None
