@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
 from fastapi import FastAPI
-from websockets.asyncio.client import connect
+from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Origin, Subprotocol
 
@@ -62,18 +62,28 @@ async def closed(connection: Any) -> str:
             return end.code
 
 
-async def test_one_subscription_too_many_closes_the_socket(limited: FastAPI, world: World, url: str) -> None:
-    payload = {"query": CHANGES, "variables": {"w": str(world.workspace)}}
+def subscription(world: World) -> dict[str, Any]:
+    return {"query": CHANGES, "variables": {"w": str(world.workspace)}}
+
+
+@asynccontextmanager
+async def watching_twice(url: str, world: World) -> AsyncIterator[ClientConnection]:
+    """Open a socket with as many subscriptions as it may have, `1` and `2`; both are live."""
     async with socket(url, world.viewer.token) as connection:
         assert await receive(connection) == {"type": "connection_ack"}
         for number in ("1", "2"):
-            await send(connection, type="subscribe", id=number, payload=payload)
+            await send(connection, type="subscribe", id=number, payload=subscription(world))
             assert (await receive(connection))["id"] == number
+        yield connection
+
+
+async def test_one_subscription_too_many_closes_the_socket(limited: FastAPI, world: World, url: str) -> None:
+    async with watching_twice(url, world) as connection:
         # One that ended makes room.
         await send(connection, type="complete", id="1")
-        await send(connection, type="subscribe", id="3", payload=payload)
+        await send(connection, type="subscribe", id="3", payload=subscription(world))
         assert (await receive(connection))["id"] == "3"
-        await send(connection, type="subscribe", id="4", payload=payload)
+        await send(connection, type="subscribe", id="4", payload=subscription(world))
         assert await closed(connection) == "4429"
     await nothing_is_kept(limited)
 
@@ -168,12 +178,7 @@ async def test_one_stream_too_many_of_a_user_is_refused_over_every_transport_and
 async def test_a_burst_of_queries_waits_for_its_turn_and_leaves_the_subscriptions_alone(
     limited: FastAPI, world: World, url: str
 ) -> None:
-    payload = {"query": CHANGES, "variables": {"w": str(world.workspace)}}
-    async with socket(url, world.viewer.token) as connection:
-        assert await receive(connection) == {"type": "connection_ack"}
-        for number in ("1", "2"):
-            await send(connection, type="subscribe", id=number, payload=payload)
-            assert (await receive(connection))["id"] == number
+    async with watching_twice(url, world) as connection:
         queries = {f"query {number}" for number in range(20)}
         for name in queries:
             await send(connection, type="subscribe", id=name, payload={"query": "{ me { email } }"})

@@ -170,6 +170,7 @@ class Hub:
             # Whoever asks for something meanwhile is told; the next beat tries again.
             return
         except Exception:
+            # A row of another version, say: who watches is told, instead of waiting for what never comes.
             logger.exception("changes could not be read", workspace_id=str(workspace_id))
             for stream in channel.streams:
                 stream.end(AppError(INTERNAL.code, INTERNAL.message))
