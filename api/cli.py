@@ -101,8 +101,8 @@ def create_admin(
 
     async def work(settings: Settings, database: Database) -> None:
         await prepare_database(settings, database)
-        await create_administrator(settings, database, email, SecretStr(password))
-        out.print(f"{email} is an administrator now.")
+        made = await create_administrator(settings, database, email, SecretStr(password))
+        out.print(f"{made.email} is an administrator now.", markup=False)
 
     run_with_database(load_settings(), work)
 

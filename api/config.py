@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, EmailStr, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from api.core.addresses import fold_address
 from api.core.identity import Identity
 from api.core.passwords import Passwords
 from api.core.tokens import Tokens
@@ -107,7 +108,9 @@ class Settings(BaseSettings):
     registration: Annotated[
         Literal["open", "closed"], Field(description="`closed`: administrators alone create accounts.")
     ] = "open"
-    admin_email: Annotated[EmailStr, Field(description="The first administrator's address.")] = "admin@example.com"
+    admin_email: Annotated[
+        EmailStr, BeforeValidator(fold_address), Field(description="The first administrator's address.")
+    ] = "admin@example.com"
     admin_password: Annotated[
         SecretStr | None, Field(description="The first administrator's password; made up and shown once if not set.")
     ] = None

@@ -3,7 +3,6 @@
 import re
 from collections.abc import AsyncIterator
 from typing import Annotated
-from uuid import UUID
 
 from fastapi import Depends, Header, Path, Request, Security
 from fastapi.security import HTTPBearer
@@ -15,6 +14,7 @@ from api.core.identity import Identity
 from api.core.pages import PageArguments
 from api.request_log import record_of
 from api.schemas.pages import PageQuery
+from api.schemas.scalars import Uuid
 from api.services import auth
 from api.services.live.hub import Hub
 from db.engine import Database
@@ -103,8 +103,8 @@ CurrentActor = Annotated[Actor, Depends(_get_actor)]
 LiveHub = Annotated[Hub, Depends(get_hub)]
 InstalledIdentity = Annotated[Identity, Depends(get_identity)]
 ExpectedVersion = Annotated[int | None, Depends(_get_expected_version)]
-Id = Annotated[UUID, Path(alias="id", description="The id.")]
-UserId = Annotated[UUID, Path(description="The user's id.")]
+Id = Annotated[Uuid, Path(alias="id", description="The id.")]
+UserId = Annotated[Uuid, Path(description="The user's id.")]
 
 requires_json = Depends(_require_json)
 shows_lock = Security(_bearer)

@@ -62,8 +62,8 @@ async def ensure_administrator(settings: Settings, database: Database) -> FirstA
             return None
     given = settings.admin_password
     password = given.get_secret_value() if given else f"{secrets.token_urlsafe(12)}-T2"
-    await create_administrator(settings, database, settings.admin_email, SecretStr(password))
-    return FirstAdministrator(settings.admin_email, None if given else password)
+    made = await create_administrator(settings, database, settings.admin_email, SecretStr(password))
+    return FirstAdministrator(made.email or "", None if given else password)
 
 
 async def create_administrator(settings: Settings, database: Database, email: str, password: SecretStr) -> User:

@@ -12,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from strawberry.schema.types.base_scalars import UUIDDefinition
 from strawberry.types.scalar import ScalarDefinition
 
+from api.schemas.scalars import parse_uuid
 from api.schemas.types import Moment, format_moment
 
 BigInt = NewType("BigInt", int)
@@ -27,6 +28,13 @@ def _parse_moment(value: object) -> datetime:
         raise GraphQLError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
 
 
+def _parse_uuid(value: object) -> UUID:
+    try:
+        return parse_uuid(value)
+    except ValueError as error:
+        raise GraphQLError(str(error)) from None
+
+
 def _parse_big(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or abs(value) > _EXACT:
         raise GraphQLError(f"It must be a whole number between -{_EXACT} and {_EXACT}")
@@ -36,12 +44,14 @@ def _parse_big(value: object) -> int:
 SCALARS: Mapping[object, ScalarDefinition] = {
     UUID: replace(
         UUIDDefinition,
+        parse_value=_parse_uuid,
         description="An id (RFC 9562).",
         specified_by_url="https://www.rfc-editor.org/rfc/rfc9562",
     ),
     datetime: strawberry.scalar(
         name="DateTime",
-        description="A point in time by ISO 8601: any zone comes in, UTC with microseconds and `Z` goes out.",
+        description="A point in time by RFC 3339, a profile of ISO 8601: date, time and zone, such as "
+        "`2026-01-31T08:30:00Z`. Any zone comes in, UTC with microseconds and `Z` goes out.",
         specified_by_url="https://www.rfc-editor.org/rfc/rfc3339",
         serialize=format_moment,
         parse_value=_parse_moment,

@@ -7,6 +7,7 @@ from fastapi import Query, Request, Response, status
 from api.dependencies import CurrentActor, ExpectedVersion, Id, Read, Write, page_of
 from api.rest import CHANGING, GUARDED, VERSIONED, listing, resource_router, tag_created, tag_version
 from api.schemas.items import ItemCreate, ItemList, ItemQuery, ItemRead, ItemUpdate
+from api.schemas.scalars import Switch
 from api.services import items
 
 router = resource_router("items")
@@ -55,7 +56,7 @@ async def delete_item(
     actor: CurrentActor,
     expected: ExpectedVersion,
     *,
-    permanent: Annotated[bool, Query(description="For good and with its thread; for admins.")] = False,
+    permanent: Annotated[Switch, Query(description="For good and with its thread; for admins.")] = False,
 ) -> None:
     """Move an item to the trash, for editors."""
     await items.delete_item(uow, actor, item_id, permanent=permanent, expected_version=expected)

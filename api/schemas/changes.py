@@ -6,11 +6,12 @@ from uuid import UUID
 from pydantic import Field, WithJsonSchema
 
 from api.schemas.pages import DEFAULT_LIMIT, Limit
+from api.schemas.scalars import Whole
 from api.schemas.types import Input, Moment, Output
 from db.models import ChangeKind, EntityKind
 
 State = Annotated[dict[str, Any], WithJsonSchema({"type": "object", "additionalProperties": True})]
-Seq = Annotated[int, Field(ge=0, le=2**53 - 1)]
+Seq = Annotated[Whole, Field(ge=0, le=2**53 - 1)]
 """A number of the log; 2^53 - 1 is the largest whole number that is exact in JSON everywhere (RFC 8259, section 6)."""
 
 

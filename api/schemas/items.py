@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import MISSING, Field
 
 from api.schemas.pages import Listing, PageQuery
+from api.schemas.scalars import Switch, Uuid, Whole
 from api.schemas.types import (
     Description,
     Input,
@@ -42,8 +43,8 @@ class ItemSort(StrEnum):
 class ItemCreate(Input):
     """A new item."""
 
-    id: Annotated[UUID | None, Field(description=ITEM_ID)] = None
-    workspace_id: Annotated[UUID | None, Field(description="Where; your personal workspace if absent.")] = None
+    id: Annotated[Uuid | None, Field(description=ITEM_ID)] = None
+    workspace_id: Annotated[Uuid | None, Field(description="Where; your personal workspace if absent.")] = None
     title: Annotated[Title, Field(description="1 to 200 characters.", examples=["Buy seeds"])]
     description: Annotated[Description, Field(description="Up to 20,000 characters.")] = ""
     status: Annotated[ItemStatus, Field(description="How far it is.")] = ItemStatus.OPEN
@@ -52,7 +53,7 @@ class ItemCreate(Input):
     fields: Annotated[
         JsonObject, Field(description="Whatever else you keep: a JSON object up to 16 KiB.", examples=[{"bed": 3}])
     ] = {}
-    assignee_id: Annotated[UUID | None, Field(description="The member who shall do it.")] = None
+    assignee_id: Annotated[Uuid | None, Field(description="The member who shall do it.")] = None
     due_at: Annotated[Moment | None, Field(description="When it shall be done.")] = None
 
 
@@ -65,7 +66,7 @@ class ItemUpdate(Input):
     priority: Annotated[Priority | MISSING, Field(description="0 (none) to 4 (urgent).")] = MISSING
     tags: Annotated[Tags | MISSING, Field(description="Replaces all tags.")] = MISSING
     fields: Annotated[JsonObject | MISSING, Field(description="Replaces the whole object.")] = MISSING
-    assignee_id: Annotated[UUID | MISSING | None, Field(description="A member, or null for nobody.")] = MISSING
+    assignee_id: Annotated[Uuid | MISSING | None, Field(description="A member, or null for nobody.")] = MISSING
     due_at: Annotated[Moment | MISSING | None, Field(description="A time, or null for none.")] = MISSING
 
 
@@ -73,11 +74,11 @@ class ItemFilter(Input):
     """What items must fulfil; conditions add up."""
 
     status: Annotated[list[ItemStatus] | None, Field(description="One of these.", max_length=10)] = None
-    assignee_id: Annotated[UUID | None, Field(description="Assigned to this user.")] = None
-    owner_id: Annotated[UUID | None, Field(description="Made by this user.")] = None
+    assignee_id: Annotated[Uuid | None, Field(description="Assigned to this user.")] = None
+    owner_id: Annotated[Uuid | None, Field(description="Made by this user.")] = None
     tag: Annotated[Tag | None, Field(description="Carries exactly this tag.")] = None
-    priority_from: Annotated[int | None, Field(ge=0, le=4, description="This priority or higher.")] = None
-    priority_to: Annotated[int | None, Field(ge=0, le=4, description="This priority or lower.")] = None
+    priority_from: Annotated[Whole | None, Field(ge=0, le=4, description="This priority or higher.")] = None
+    priority_to: Annotated[Whole | None, Field(ge=0, le=4, description="This priority or lower.")] = None
     created_from: Annotated[Moment | None, Field(description="Made then or later.")] = None
     created_to: Annotated[Moment | None, Field(description="Made before.")] = None
     updated_from: Annotated[Moment | None, Field(description="Changed then or later.")] = None
@@ -87,13 +88,13 @@ class ItemFilter(Input):
     text: Annotated[
         SearchText | None, Field(description="Title or description contains this, in any case of letters.")
     ] = None
-    trashed: Annotated[bool, Field(description="List the trash instead.")] = False
+    trashed: Annotated[Switch, Field(description="List the trash instead.")] = False
 
 
 class ItemQuery(ItemFilter, PageQuery):
     """Which items are wanted."""
 
-    workspace_id: Annotated[UUID | None, Field(description="Where; your personal workspace if absent.")] = None
+    workspace_id: Annotated[Uuid | None, Field(description="Where; your personal workspace if absent.")] = None
     sort: Annotated[ItemSort, Field(description="The order; a minus sign turns it round.")] = ItemSort.CREATED_DESC
 
 

@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import MISSING, Field
 
 from api.schemas.pages import Listing, PageQuery
+from api.schemas.scalars import Uuid
 from api.schemas.types import Body, Input, Moment, Output
 
 
@@ -21,12 +22,12 @@ class MessageCreate(Input):
     """A new message, in the thread of `item_id` or else in the workspace's room."""
 
     id: Annotated[
-        UUID | None, Field(description="Choose it yourself, best a UUIDv7, and a repeated request creates no second.")
+        Uuid | None, Field(description="Choose it yourself, best a UUIDv7, and a repeated request creates no second.")
     ] = None
     workspace_id: Annotated[
-        UUID | None, Field(description="The room; your personal workspace if absent, the item's with `item_id`.")
+        Uuid | None, Field(description="The room; your personal workspace if absent, the item's with `item_id`.")
     ] = None
-    item_id: Annotated[UUID | None, Field(description="The item whose thread it belongs to.")] = None
+    item_id: Annotated[Uuid | None, Field(description="The item whose thread it belongs to.")] = None
     body: Annotated[Body, Field(description="1 to 10,000 characters.", examples=["Which seeds?"])]
 
 
@@ -39,8 +40,8 @@ class MessageUpdate(Input):
 class MessageQuery(PageQuery):
     """Which messages are wanted: a thread, or else a room."""
 
-    workspace_id: Annotated[UUID | None, Field(description="The room; your personal workspace if absent.")] = None
-    item_id: Annotated[UUID | None, Field(description="The item whose thread is wanted.")] = None
+    workspace_id: Annotated[Uuid | None, Field(description="The room; your personal workspace if absent.")] = None
+    item_id: Annotated[Uuid | None, Field(description="The item whose thread is wanted.")] = None
     sort: Annotated[MessageSort, Field(description="The order; a minus sign turns it round.")] = (
         MessageSort.CREATED_DESC
     )

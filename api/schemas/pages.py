@@ -4,6 +4,7 @@ from typing import Annotated, Generic, TypeVar
 
 from pydantic import Field
 
+from api.schemas.scalars import Switch, Whole
 from api.schemas.types import Input, Output
 
 T = TypeVar("T", bound=Output)
@@ -13,18 +14,18 @@ DEFAULT_LIMIT = 20
 # The largest number that both databases take as an offset.
 MAX_SKIP = 2**63 - 1
 
-Limit = Annotated[int, Field(ge=1, le=MAX_LIMIT, description="How many at most.")]
+Limit = Annotated[Whole, Field(ge=1, le=MAX_LIMIT, description="How many at most.")]
 
 
 class PageQuery(Input):
     """Which part of a list is wanted."""
 
     limit: Limit = DEFAULT_LIMIT
-    skip: Annotated[int, Field(ge=0, le=MAX_SKIP, description="How many to leave out at the beginning.")] = 0
+    skip: Annotated[Whole, Field(ge=0, le=MAX_SKIP, description="How many to leave out at the beginning.")] = 0
     cursor: Annotated[
         str | None, Field(max_length=2048, description="`next_cursor` of the page before; stable under inserts.")
     ] = None
-    include_total: Annotated[bool, Field(description="Whether to count the whole list.")] = False
+    include_total: Annotated[Switch, Field(description="Whether to count the whole list.")] = False
 
 
 class Listing(Output, Generic[T]):

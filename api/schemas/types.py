@@ -2,6 +2,8 @@
 
 import json
 import math
+import re
+import unicodedata
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -11,7 +13,6 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
-    EmailStr,
     Field,
     PlainSerializer,
     StrictBool,
@@ -41,9 +42,25 @@ def _printable(text: str) -> str:
     return text
 
 
+# Not what is unassigned: next year's letters are unknown to this year's Python.
+_INVISIBLE = frozenset({"Cc", "Cf", "Zl", "Zp", "Zs"})
+
+
 def _visible(text: str) -> str:
-    if not text.strip():
+    """Refuse text of which nothing can be seen: blanks, and what is invisible by its category in Unicode."""
+    if all(unicodedata.category(char) in _INVISIBLE for char in text):
         raise ValueError("It must not be blank")
+    return text
+
+
+# What steers a terminal, and what turns the order of the letters that follow (Unicode Standard Annex 9,
+# section 2): a name with one of these can be made to look like another one.
+_STEERING = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def _plain(text: str) -> str:
+    if _STEERING.search(_printable(text)):
+        raise ValueError("It must not contain control characters")
     return text
 
 
@@ -53,9 +70,17 @@ def _whole(value: object) -> object:
     return value
 
 
+# RFC 3339, section 5.6: the profile of ISO 8601 for the Internet. As there, a blank may stand for the T; seconds
+# may be left out, and the colon of the zone, as browsers and ISO 8601 itself have it.
+_MOMENT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?([Zz]|[+-][0-9]{2}:?[0-9]{2})"
+)
+
+
 def _iso_text(value: object) -> object:
-    if not isinstance(value, str | datetime):
-        raise ValueError("It must be an ISO 8601 date and time with a zone")  # noqa: TRY004 - as above
+    """Refuse what Pydantic would take for a time as well: numbers, in JSON or as text, are seconds since 1970 to it."""
+    if not (isinstance(value, datetime) or (isinstance(value, str) and _MOMENT.fullmatch(value))):
+        raise ValueError("It must be an ISO 8601 date and time with a zone, such as 2026-01-31T08:30:00Z")
     return value
 
 
@@ -105,8 +130,10 @@ def _check_text(text: str) -> None:
         raise ValueError("Text must be valid Unicode") from error
 
 
-Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1), AfterValidator(_printable)]
-"""A line of text without blanks around it."""
+Line = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1), AfterValidator(_plain), AfterValidator(_visible)
+]
+"""A line of text without blanks around it, in which something can be seen."""
 
 Name = Annotated[Line, Field(max_length=100)]
 Title = Annotated[Line, Field(max_length=200)]
@@ -114,9 +141,6 @@ Tag = Annotated[Line, Field(max_length=50)]
 Description = Annotated[str, Field(max_length=20_000), AfterValidator(_printable)]
 Body = Annotated[str, Field(min_length=1, max_length=10_000), AfterValidator(_printable), AfterValidator(_visible)]
 SearchText = Annotated[Line, Field(max_length=200)]
-
-Email = Annotated[EmailStr, AfterValidator(str.lower), Field(max_length=254)]
-"""An e-mail address in lower case (RFC 5321 bounds it to 254 characters)."""
 
 Flag = StrictBool
 Priority = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=4)]
@@ -127,7 +151,10 @@ Moment = Annotated[
     AfterValidator(_to_utc),
     PlainSerializer(format_moment, return_type=str, when_used="json"),
 ]
-"""A point in time: any zone comes in, UTC goes out."""
+"""A point in time, by the profile of ISO 8601 that RFC 3339 is: any zone comes in, UTC goes out.
+
+A date alone is none, as it says no time and no zone; neither are week dates nor 24:00, which RFC 3339 lacks.
+"""
 
 JsonObject = Annotated[
     dict[str, Any],

@@ -5,8 +5,10 @@ from uuid import UUID
 
 from pydantic import MISSING, AfterValidator, Field, SecretStr, ValidationInfo
 
+from api.schemas.addresses import Email, GivenEmail
 from api.schemas.pages import Listing
-from api.schemas.types import Email, Flag, Input, Moment, Name, Output
+from api.schemas.scalars import Uuid
+from api.schemas.types import Flag, Input, Moment, Name, Output
 from db.models import UserRole
 
 
@@ -44,7 +46,9 @@ class UserCreate(Input):
     """A new account."""
 
     name: Annotated[Name, Field(description="1 to 100 characters.", examples=["Ada"])]
-    email: Annotated[Email, Field(description="Stored in lower case.", examples=["ada@example.com"])]
+    email: Annotated[
+        Email, Field(description="Stored in lower case and in Unicode's NFKC.", examples=["ada@example.com"])
+    ]
     password: Annotated[Password, Field(examples=["Analytical1"])]
     password_confirm: Annotated[Confirmation, Field(examples=["Analytical1"])]
     role: Annotated[UserRole, Field(description="Administrators alone may create administrators.")] = UserRole.MEMBER
@@ -68,7 +72,7 @@ class UserUpdate(Input):
     """Changes to an account by an administrator; what is absent stays."""
 
     name: Annotated[Name | MISSING, Field(description="1 to 100 characters.")] = MISSING
-    email: Annotated[Email | MISSING, Field(description="Stored in lower case.")] = MISSING
+    email: Annotated[Email | MISSING, Field(description="Stored in lower case and in Unicode's NFKC.")] = MISSING
     role: Annotated[UserRole | MISSING, Field(description="What the account may do to others.")] = MISSING
     disabled: Annotated[Flag | MISSING, Field(description="A disabled account cannot sign in.")] = MISSING
     password: Annotated[Password | MISSING, Field(description="Ends all sign-ins of the account.")] = MISSING
@@ -103,7 +107,10 @@ class UserRead(Output):
 class Login(Input):
     """Who wants to sign in."""
 
-    email: Annotated[str, Field(max_length=254, examples=["ada@example.com"], description="In any case.")]
+    email: Annotated[
+        GivenEmail,
+        Field(examples=["ada@example.com"], description="In any case, and otherwise as at sign-up or as stored."),
+    ]
     password: Annotated[GivenPassword, Field(examples=["Analytical1"], description="The password.")]
 
 
@@ -118,7 +125,7 @@ class AccessToken(Output):
 class StreamTicketCreate(Input):
     """What a stream ticket is wanted for."""
 
-    workspace_id: Annotated[UUID, Field(description="The workspace whose changes will be watched.")]
+    workspace_id: Annotated[Uuid, Field(description="The workspace whose changes will be watched.")]
 
 
 class StreamTicket(Output):

@@ -5,8 +5,10 @@ from uuid import UUID
 
 from pydantic import MISSING, AfterValidator, Field, ValidationInfo
 
+from api.schemas.addresses import Email
 from api.schemas.pages import Listing
-from api.schemas.types import Email, Input, Moment, Name, Output
+from api.schemas.scalars import Uuid
+from api.schemas.types import Input, Moment, Name, Output
 from db.models import Role
 
 
@@ -14,7 +16,7 @@ class WorkspaceCreate(Input):
     """A new workspace."""
 
     id: Annotated[
-        UUID | None, Field(description="Choose it yourself, best a UUIDv7, and a repeated request creates no second.")
+        Uuid | None, Field(description="Choose it yourself, best a UUIDv7, and a repeated request creates no second.")
     ] = None
     name: Annotated[Name, Field(description="1 to 100 characters.", examples=["Garden"])]
 
@@ -55,7 +57,7 @@ def _one_of_two(email: str | None, info: ValidationInfo) -> str | None:
 class MemberAdd(Input):
     """A user to let in, named by id or by e-mail address."""
 
-    user_id: Annotated[UUID | None, Field(description="Either this")] = None
+    user_id: Annotated[Uuid | None, Field(description="Either this")] = None
     email: Annotated[
         Email | None,
         AfterValidator(_one_of_two),

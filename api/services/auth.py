@@ -25,8 +25,7 @@ async def login(uow: ReadUnit, _actor: Actor, data: Login, *, identity: Identity
     Raises:
         AppError: UNAUTHENTICATED.
     """
-    email = data.email.strip().lower()
-    user = await users.find_by_email(uow.session, email) if "\x00" not in email else None
+    user = await users.find_by_email(uow.session, data.email) if "\x00" not in data.email else None
     await uow.session.release()
     fits = await identity.passwords.verify(data.password.get_secret_value(), user.password_hash if user else None)
     if user is None or not fits or user.disabled:

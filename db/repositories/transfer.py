@@ -12,7 +12,7 @@ from db.session import ReadSession
 
 
 async def accounts_of(session: ReadSession, addresses: Sequence[str]) -> Mapping[str, UUID]:
-    """Return the accounts with these e-mail addresses, which must be in lower case."""
+    """Return the accounts with these e-mail addresses, in the form in which they are stored."""
     users = await session.all(living().where(User.email.in_(addresses)))
     return {user.email: user.id for user in users if user.email is not None}
 

@@ -32,7 +32,7 @@ async def find(session: ReadSession, user_id: UUID) -> User | None:
 
 
 async def find_by_email(session: ReadSession, email: str) -> User | None:
-    """Return the user with this e-mail address, which must be in lower case."""
+    """Return the user with this e-mail address, in the form in which it is stored."""
     return await session.one_or_none(living().where(User.email == email))
 
 

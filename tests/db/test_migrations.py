@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Column, Connection, Integer, MetaData, Table, inspect
+from sqlalchemy import Column, Connection, Integer, MetaData, Table, inspect, select
 
 from db import migrate
 from db.engine import Database
-from db.models import Base
+from db.models import Base, User
 from tests import databases
 
 TABLES = {table.name for table in Base.metadata.sorted_tables}
@@ -93,3 +93,24 @@ async def test_several_may_migrate_at_once(own: Database) -> None:
     for other in others:
         assert await migrate.is_current(other)
         await other.dispose()
+
+
+async def test_addresses_are_renewed_in_the_spelling_in_which_they_are_looked_up(own: Database) -> None:
+    await migrate.downgrade(own, "0002")
+    before = {
+        "ｗide@example.com": "wide@example.com",
+        "ﬁne@example.com": "ﬁne@example.com",  # another account has the address it would get
+        "fine@example.com": "fine@example.com",
+        "zoë@bücher.example": "zoë@bücher.example",
+    }
+
+    def sign_up(connection: Connection) -> None:
+        for name in before:
+            connection.execute(User.__table__.insert().values(email=name, name=name))
+
+    async with own.engines[0].begin() as connection:
+        await connection.run_sync(sign_up)
+    await migrate.upgrade(own)
+    async with own.read() as uow:
+        found = await uow.session.all(select(User))
+    assert {user.name: user.email for user in found} == before

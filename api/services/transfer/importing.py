@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from uuid import UUID
 
 from api.core.actor import Actor
+from api.core.addresses import account_name
 from api.core.errors import AppError, ErrorCode, conflict
 from api.core.permissions import Permission
 from api.services import access, log
@@ -33,7 +34,7 @@ async def plan_import(
         if admin is None:
             raise conflict("The workspace has no admin to own the rows; name a member with --owner.")
         return ImportPlan(workspace.id, admin.id, new_ids, skip_bad)
-    accounts = await transfer.accounts_of(uow.session, [owner.strip().lower()])
+    accounts = await transfer.accounts_of(uow.session, [account_name(owner)])
     found = await transfer.members_among(uow.session, workspace.id, list(accounts.values()))
     if not found:
         sentence = f"Nobody with the e-mail address {owner} is a member of the workspace."

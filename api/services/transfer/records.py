@@ -10,6 +10,7 @@ from uuid import UUID
 
 from pydantic import BeforeValidator, Field
 
+from api.schemas.addresses import GivenEmail
 from api.schemas.items import ItemCreate
 from api.schemas.messages import MessageCreate
 from api.schemas.types import Moment, Output
@@ -20,12 +21,6 @@ def _refuse(_value: object) -> None:
     raise ValueError("The workspace is chosen for the whole import, not by line")
 
 
-def _lower(value: object) -> object:
-    return value.strip().lower() if isinstance(value, str) else value
-
-
-# An address only finds an account here, so its form is left to the account's own rules.
-Address = Annotated[str, Field(max_length=254), BeforeValidator(_lower)]
 Nowhere = Annotated[None, BeforeValidator(_refuse)]
 # As large as the column holds on both databases.
 Version = Annotated[int, Field(strict=True, ge=1, le=2**31 - 1)]
@@ -36,8 +31,8 @@ class ItemRecord(ItemCreate):
 
     type: Literal["item"] = "item"
     workspace_id: Nowhere = None
-    owner: Address | None = None
-    assignee: Address | None = None
+    owner: GivenEmail | None = None
+    assignee: GivenEmail | None = None
     created_at: Moment | None = None
     updated_at: Moment | None = None
     deleted_at: Moment | None = None
@@ -49,7 +44,7 @@ class MessageRecord(MessageCreate):
 
     type: Literal["message"]
     workspace_id: Nowhere = None
-    author: Address | None = None
+    author: GivenEmail | None = None
     created_at: Moment | None = None
     updated_at: Moment | None = None
     version: Version | None = None
