@@ -1,24 +1,30 @@
 """What REST operations are handed: the actor, a unit of work, a page, an expected version."""
 
 import re
+from collections import Counter
 from collections.abc import AsyncIterator
-from typing import Annotated
+from typing import Annotated, Any, get_args, get_origin
 
 from fastapi import Depends, Header, Path, Request, Security
+from fastapi.dependencies.utils import get_flat_params
 from fastapi.security import HTTPBearer
 from starlette.requests import HTTPConnection
 
 from api.core.actor import ANONYMOUS, Actor
-from api.core.errors import AppError, ErrorCode
+from api.core.errors import AppError, ErrorCode, invalid
 from api.core.identity import Identity
 from api.core.pages import PageArguments
 from api.request_log import record_of
 from api.schemas.pages import PageQuery
 from api.schemas.scalars import Uuid
 from api.services import auth
+from api.services.edits import Expected
 from api.services.live.hub import Hub
 from db.engine import Database
 from db.unit_of_work import ReadUnit, UnitOfWork
+
+# Headers that are lists, which may come in several lines (RFC 9110, section 5.3).
+_LISTS = frozenset({"if-match"})
 
 _bearer = HTTPBearer(
     auto_error=False, scheme_name="bearer", description="The `access_token` from `POST /api/auth/login`."
@@ -53,8 +59,14 @@ async def identify(connection: HTTPConnection, credentials: str | None) -> Actor
     return actor
 
 
+def header_of(connection: HTTPConnection, name: str) -> str | None:
+    """Return a header's value; several lines of one name are one list (RFC 9110, section 5.2)."""
+    lines = connection.headers.getlist(name)
+    return ", ".join(lines) if lines else None
+
+
 async def _get_actor(request: Request) -> Actor:
-    return await identify(request, request.headers.get("authorization"))
+    return await identify(request, header_of(request, "authorization"))
 
 
 async def _get_read_unit(request: Request) -> AsyncIterator[ReadUnit]:
@@ -77,18 +89,47 @@ async def _require_json(request: Request) -> None:
         raise AppError(ErrorCode.UNSUPPORTED_MEDIA_TYPE, "Send the body as application/json.")
 
 
+# Proxies that compress an answer mark its tag as weak (nginx), or say how they did it (Apache, Jetty). What comes
+# back is the version all the same.
+_TAG = re.compile(r'(?:W/)?"([0-9]{1,18})(?:--?(?:gzip|br|zstd|deflate))?"')
+
+
 def _get_expected_version(
-    if_match: Annotated[
-        str | None, Header(description='The version you edit, as its `ETag` says: `"3"`.', examples=['"3"'])
+    request: Request,
+    if_match: Annotated[  # noqa: ARG001 - for the documentation: FastAPI hands out one line of several
+        str | None,
+        Header(description='The version you edit, as its `ETag` says: `"3"`; `*` for any.', examples=["*"]),
     ] = None,
-) -> int | None:
-    """Return the version of an `If-Match` header (RFC 9110, section 13.1.1); `*` expects none in particular."""
-    if if_match is None or if_match.strip() == "*":
+) -> Expected:
+    """Return the versions of an `If-Match` header (RFC 9110, section 13.1.1); `*` expects none in particular."""
+    given = header_of(request, "if-match")
+    if given is None or given.strip() == "*":
         return None
-    match = re.fullmatch(r'"(\d{1,18})"', if_match.strip())
-    if match is None:
-        raise AppError(ErrorCode.BAD_REQUEST, 'If-Match must be one version in quotes, such as "3", or *.')
-    return int(match[1])
+    tags = [_TAG.fullmatch(tag.strip()) for tag in given.split(",")]
+    versions = frozenset(int(tag[1]) for tag in tags if tag)
+    if None in tags:
+        raise AppError(ErrorCode.BAD_REQUEST, 'If-Match must be versions in quotes, such as "3", or *.')
+    return versions if len(versions) > 1 else next(iter(versions))
+
+
+async def _require_once(request: Request) -> None:
+    """Refuse a parameter that is given twice and of which one would be dropped.
+
+    Raises:
+        AppError: VALIDATION_ERROR.
+    """
+    given = Counter(name for name, _ in (*request.query_params.multi_items(), *request.headers.items()))
+    repeated = {name for name, number in given.items() if number > 1} - _LISTS
+    if not repeated:
+        return
+    known = {field.alias: field.field_info.annotation for field in get_flat_params(request.scope["route"].dependant)}
+    single = sorted(name for name in repeated & known.keys() if not _is_list(known[name]))
+    if single:
+        raise invalid((name, "It must be given once") for name in single)
+
+
+def _is_list(annotation: Any) -> bool:
+    return any(get_origin(kind) is list for kind in (annotation, *get_args(annotation)))
 
 
 def page_of(query: PageQuery) -> PageArguments:
@@ -102,10 +143,11 @@ Write = Annotated[UnitOfWork, Depends(_get_unit_of_work, scope="function")]
 CurrentActor = Annotated[Actor, Depends(_get_actor)]
 LiveHub = Annotated[Hub, Depends(get_hub)]
 InstalledIdentity = Annotated[Identity, Depends(get_identity)]
-ExpectedVersion = Annotated[int | None, Depends(_get_expected_version)]
+ExpectedVersion = Annotated[Expected, Depends(_get_expected_version)]
 Id = Annotated[Uuid, Path(alias="id", description="The id.")]
 UserId = Annotated[Uuid, Path(description="The user's id.")]
 
 requires_json = Depends(_require_json)
+requires_once = Depends(_require_once)
 shows_lock = Security(_bearer)
 """Puts the lock into the documentation; the actor is found by `CurrentActor`."""

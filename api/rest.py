@@ -7,7 +7,7 @@ from starlette.requests import Request
 
 from api.core.cursors import encode_cursor
 from api.core.errors import ErrorCode
-from api.dependencies import requires_json, shows_lock
+from api.dependencies import requires_json, requires_once, shows_lock
 from api.problems import documented
 from api.schemas.pages import Listing
 from api.schemas.types import Output
@@ -36,7 +36,7 @@ VERSIONED = {**CHANGING, **documented(ErrorCode.PRECONDITION_FAILED)}
 
 def resource_router(tag: str) -> APIRouter:
     """Return a router for one resource, with what all its operations share."""
-    return APIRouter(tags=[tag], dependencies=[requires_json, shows_lock], responses=documented(*ALWAYS))
+    return APIRouter(tags=[tag], dependencies=[requires_json, requires_once, shows_lock], responses=documented(*ALWAYS))
 
 
 def listing(kind: type[L], read: type[O], page: Page[M]) -> L:

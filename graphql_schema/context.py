@@ -13,7 +13,7 @@ from strawberry.types import Info as StrawberryInfo
 from api.core.actor import ANONYMOUS, Actor, UserActor, require_user
 from api.core.errors import AppError, ErrorCode, forbidden
 from api.core.identity import Identity
-from api.dependencies import get_database, get_hub, get_identity, identify
+from api.dependencies import get_database, get_hub, get_identity, header_of, identify
 from api.request_log import RequestRecord, record_of
 from api.schemas.changes import ChangeQuery
 from api.services.live.streams import Stream, open_stream
@@ -55,7 +55,7 @@ class Context(BaseContext):
             given = params.get("Authorization", params.get("authorization"))
             if isinstance(given, str):
                 return given
-        return self._connection.headers.get("authorization")
+        return header_of(self._connection, "authorization")
 
     async def identify(self) -> None:
         """Find out who calls. Asked anew for each operation: a socket outlives rights."""

@@ -10,7 +10,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from types import UnionType
-from typing import Annotated, Any, Generic, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Generic, Literal, TypeVar, Union, get_args, get_origin
 
 import strawberry
 from pydantic import MISSING, AwareDatetime, BaseModel, EmailStr, SecretStr
@@ -88,7 +88,10 @@ def plain(annotation: Any) -> Any:
     if origin is Annotated:
         return plain(get_args(annotation)[0])
     if origin in (Union, UnionType):
-        kinds = [plain(kind) for kind in get_args(annotation) if kind is not MISSING]
+        # A literal is REST's word for what null says here.
+        kinds = [
+            plain(kind) for kind in get_args(annotation) if kind is not MISSING and get_origin(kind) is not Literal
+        ]
         return Union[tuple(kinds)]  # noqa: UP007 - made from a list
     if origin is list:
         return list[plain(get_args(annotation)[0])]  # type: ignore[misc]  # made at run time

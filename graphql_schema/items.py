@@ -75,7 +75,7 @@ class ItemUpdate(ModelInput[schemas.ItemUpdate]):
 
 @from_input(schemas.ItemFilter)
 class ItemFilter(ModelInput[schemas.ItemFilter]):
-    """What items must fulfil; conditions add up."""
+    """What items must fulfil; conditions add up. Null is no condition, except as the assignee."""
 
 
 @strawberry.type

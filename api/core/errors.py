@@ -90,12 +90,12 @@ def invalid(fields: Iterable[tuple[str, str]]) -> AppError:
     return AppError(ErrorCode.VALIDATION_ERROR, "Some fields are not valid.", fields=details)
 
 
-def version_mismatch(expected: int, current: int) -> AppError:
+def version_mismatch(expected: int | frozenset[int], current: int) -> AppError:
     """Return the error for an edit of a version that is no longer the current one."""
     return AppError(
         ErrorCode.PRECONDITION_FAILED,
         "It was changed in the meantime. Read it again and repeat the change.",
-        expected_version=expected,
+        expected_version=sorted(expected) if isinstance(expected, frozenset) else expected,
         current_version=current,
     )
 

@@ -9,7 +9,7 @@ from fastapi import Depends, Header, Query, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from api.core.errors import INTERNAL, AppError, ErrorCode, to_app_error
-from api.dependencies import Id, InstalledIdentity, LiveHub, get_database, identify
+from api.dependencies import Id, InstalledIdentity, LiveHub, get_database, header_of, identify
 from api.problems import documented
 from api.request_log import record_of
 from api.rest import GUARDED, resource_router
@@ -50,7 +50,7 @@ async def _open(
 ) -> AsyncIterator[Watch]:
     """Open the stream before the answer begins, so that a refusal is an ordinary problem."""
     if query.ticket is None:
-        actor = await identify(request, request.headers.get("authorization"))
+        actor = await identify(request, header_of(request, "authorization"))
     else:
         async with get_database(request).read() as uow:
             actor = await auth.admit(uow, query.ticket, workspace_id, identity=identity)

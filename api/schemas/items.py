@@ -1,13 +1,13 @@
 """Items."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import MISSING, Field
+from pydantic import MISSING, BeforeValidator, Field
 
 from api.schemas.pages import Listing, PageQuery
-from api.schemas.scalars import Switch, Uuid, Whole
+from api.schemas.scalars import Switch, Uuid, Whole, parse_uuid
 from api.schemas.types import (
     Description,
     Input,
@@ -70,11 +70,20 @@ class ItemUpdate(Input):
     due_at: Annotated[Moment | MISSING | None, Field(description="A time, or null for none.")] = MISSING
 
 
+def _assignee(value: object) -> UUID | Literal["none"]:
+    """Return whom a filter names: null in JSON, and `none` in a query string, is nobody, which absent is not."""
+    return "none" if value is None or value == "none" else parse_uuid(value)
+
+
 class ItemFilter(Input):
-    """What items must fulfil; conditions add up."""
+    """What items must fulfil; conditions add up. Null is no condition, except as the assignee."""
 
     status: Annotated[list[ItemStatus] | None, Field(description="One of these.", max_length=10)] = None
-    assignee_id: Annotated[Uuid | None, Field(description="Assigned to this user.")] = None
+    assignee_id: Annotated[
+        UUID | Literal["none"] | None,
+        BeforeValidator(_assignee),
+        Field(description="Assigned to this user, or to nobody: `none` in a query string, null in GraphQL."),
+    ] = None
     owner_id: Annotated[Uuid | None, Field(description="Made by this user.")] = None
     tag: Annotated[Tag | None, Field(description="Carries exactly this tag.")] = None
     priority_from: Annotated[Whole | None, Field(ge=0, le=4, description="This priority or higher.")] = None

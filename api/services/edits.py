@@ -15,13 +15,17 @@ def sent(data: BaseModel) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not MISSING}
 
 
-def check_version(row: Edited, expected: int | None) -> None:
-    """Refuse an edit of an outdated version; None expects nothing.
+Expected = int | frozenset[int] | None
+"""The version, or one of the versions, that an edit is meant for; None expects nothing."""
+
+
+def check_version(row: Edited, expected: Expected) -> None:
+    """Refuse an edit of an outdated version.
 
     Raises:
         AppError: PRECONDITION_FAILED.
     """
-    if expected is not None and row.version != expected:
+    if expected is not None and row.version not in (expected if isinstance(expected, frozenset) else {expected}):
         raise version_mismatch(expected, row.version)
 
 

@@ -9,7 +9,7 @@ from api.core.pages import PageArguments
 from api.core.permissions import Permission
 from api.schemas.items import ItemCreate, ItemFilter, ItemSort, ItemUpdate
 from api.services import access, log
-from api.services.edits import apply, check_version, sent
+from api.services.edits import Expected, apply, check_version, sent
 from db.clock import utc_now
 from db.models import ChangeKind, Item
 from db.models.base import new_id
@@ -83,7 +83,7 @@ async def list_items_of_owners(
 
 
 async def update_item(
-    uow: UnitOfWork, actor: Actor, item_id: UUID, data: ItemUpdate, *, expected_version: int | None = None
+    uow: UnitOfWork, actor: Actor, item_id: UUID, data: ItemUpdate, *, expected_version: Expected = None
 ) -> Item:
     """Change an item, for editors.
 
@@ -105,7 +105,7 @@ async def update_item(
 
 
 async def delete_item(
-    uow: UnitOfWork, actor: Actor, item_id: UUID, *, permanent: bool = False, expected_version: int | None = None
+    uow: UnitOfWork, actor: Actor, item_id: UUID, *, permanent: bool = False, expected_version: Expected = None
 ) -> None:
     """Move an item to the trash, for editors; or delete it for good with its thread, for admins.
 
@@ -142,7 +142,7 @@ async def _purge(uow: UnitOfWork, actor: Actor, item: Item) -> None:
 
 
 async def _open(
-    uow: UnitOfWork, actor: Actor, item_id: UUID, permission: Permission, expected_version: int | None
+    uow: UnitOfWork, actor: Actor, item_id: UUID, permission: Permission, expected_version: Expected
 ) -> Item:
     """Return the item, its workspace locked, permission and version checked."""
     await access.enter(uow, actor, items.workspace_of(item_id), permission, what="item")

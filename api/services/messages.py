@@ -9,7 +9,7 @@ from api.core.pages import PageArguments
 from api.core.permissions import Permission, allows
 from api.schemas.messages import MessageCreate, MessageSort, MessageUpdate
 from api.services import access, log
-from api.services.edits import apply, check_version, sent
+from api.services.edits import Expected, apply, check_version, sent
 from api.services.items import get_item, in_trash, no_item
 from db.models import Member, Message
 from db.models.base import new_id
@@ -91,7 +91,7 @@ async def list_messages_of_items(
 
 
 async def update_message(
-    uow: UnitOfWork, actor: Actor, message_id: UUID, data: MessageUpdate, *, expected_version: int | None = None
+    uow: UnitOfWork, actor: Actor, message_id: UUID, data: MessageUpdate, *, expected_version: Expected = None
 ) -> Message:
     """Change a message, for its author.
 

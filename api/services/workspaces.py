@@ -9,7 +9,7 @@ from api.core.pages import PageArguments
 from api.core.permissions import Permission
 from api.schemas.workspaces import WorkspaceCreate, WorkspaceUpdate
 from api.services import access, log
-from api.services.edits import apply, check_version, sent
+from api.services.edits import Expected, apply, check_version, sent
 from db.models import Member, Role, User, Workspace
 from db.models.base import new_id
 from db.paging import Page
@@ -67,7 +67,7 @@ async def get_roles(uow: ReadUnit, actor: Actor, ids: Sequence[UUID]) -> Sequenc
 
 
 async def update_workspace(
-    uow: UnitOfWork, actor: Actor, workspace_id: UUID, data: WorkspaceUpdate, *, expected_version: int | None = None
+    uow: UnitOfWork, actor: Actor, workspace_id: UUID, data: WorkspaceUpdate, *, expected_version: Expected = None
 ) -> Workspace:
     """Change a workspace, for its admins."""
     workspace, _ = await access.enter(uow, actor, workspace_id, Permission.MANAGE)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, ScalarSelect, Select, exists, select
@@ -34,10 +34,10 @@ def sort_by(name: str) -> Sort[Item]:
 
 @dataclass(frozen=True)
 class ItemCriteria:
-    """What items must fulfil. None means "any"; times are `from` inclusive, `to` exclusive."""
+    """What items must fulfil. None means "any", "none" nobody; times are `from` inclusive, `to` exclusive."""
 
     status: Sequence[ItemStatus] | None = None
-    assignee_id: UUID | None = None
+    assignee_id: UUID | Literal["none"] | None = None
     owner_id: UUID | None = None
     tag: str | None = None
     priority_from: int | None = None
@@ -55,7 +55,7 @@ class ItemCriteria:
         """Return the WHERE terms."""
         terms: Mapping[str, Callable[[Any], ColumnElement[bool]]] = {
             "status": Item.status.in_,
-            "assignee_id": lambda value: Item.assignee_id == value,
+            "assignee_id": lambda value: Item.assignee_id == (None if value == "none" else value),
             "owner_id": lambda value: Item.owner_id == value,
             "tag": has_tag,
             "priority_from": lambda value: Item.priority >= value,

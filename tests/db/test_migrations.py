@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Column, Connection, Integer, MetaData, Table, inspect, select
+from sqlalchemy import Column, Connection, Integer, MetaData, Table, insert, inspect, select
 
 from db import migrate
 from db.engine import Database
@@ -106,7 +106,7 @@ async def test_addresses_are_renewed_in_the_spelling_in_which_they_are_looked_up
 
     def sign_up(connection: Connection) -> None:
         for name in before:
-            connection.execute(User.__table__.insert().values(email=name, name=name))
+            connection.execute(insert(User).values(email=name, name=name))
 
     async with own.engines[0].begin() as connection:
         await connection.run_sync(sign_up)

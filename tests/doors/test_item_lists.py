@@ -111,6 +111,38 @@ async def test_the_trash_is_listed_on_its_own(door: Door, world: World) -> None:
     assert await titles(door, world, trashed=False) == [kept["title"]]
 
 
+async def test_nobody_is_an_assignee_and_absent_is_none(door: Door, app: FastAPI, world: World) -> None:
+    await fill(app, world)
+    everything, unassigned = ["b", "C", "ä", "A_%\\"], ["b", "C", "ä"]
+    token = {"Authorization": f"Bearer {world.viewer.token}"}
+    if door.name == "rest":
+        assert await titles(door, world, assignee_id="none") == unassigned
+        assert await titles(door, world, assignee_id="none", status=["open"]) == ["b", "ä"]
+        for word in ("null", "None", "nobody", ""):
+            with refused("VALIDATION_ERROR", "assignee_id"):
+                await titles(door, world, assignee_id=word)
+        with refused("VALIDATION_ERROR", "owner_id"):
+            await titles(door, world, owner_id="none")
+        return
+    nulls = {"ownerId": None, "tag": None, "dueFrom": None, "status": None, "text": None}
+    document = """query($w: UUID, $filter: ItemFilter, $a: UUID) {
+      whole: items(workspaceId: $w, sort: CREATED_ASC, filter: $filter) { nodes { title } }
+      literal: items(workspaceId: $w, sort: CREATED_ASC, filter: {assigneeId: null}) { nodes { title } }
+      absent: items(workspaceId: $w, sort: CREATED_ASC, filter: {assigneeId: $a}) { nodes { title } }
+    }"""
+    for variables, whole, absent in (
+        ({"filter": {"assigneeId": None}}, unassigned, everything),
+        ({"filter": nulls, "a": None}, everything, unassigned),
+        ({"filter": nulls | {"assigneeId": None}}, unassigned, everything),
+    ):
+        body = {"query": document, "variables": {"w": str(world.workspace), **variables}}
+        answer = (await door.client.post("/graphql", json=body, headers=token)).json()
+        told = {name: [item["title"] for item in page["nodes"]] for name, page in answer["data"].items()}
+        assert told == {"whole": whole, "literal": unassigned, "absent": absent}
+    with refused("VALIDATION_ERROR", "assignee_id"):
+        await titles(door, world, assignee_id="none")
+
+
 async def test_conditions_that_make_no_sense_are_refused_by_name(door: Door, world: World) -> None:
     cases: list[tuple[dict[str, Any], str]] = [
         ({"priority_from": -1}, "priority_from"),

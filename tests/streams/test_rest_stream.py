@@ -115,6 +115,16 @@ async def test_a_filter_parameter_makes_it_a_view_and_of_what_left_only_the_id_i
     }
 
 
+async def test_a_view_of_what_nobody_does_loses_what_somebody_takes(app: FastAPI, world: World, url: str) -> None:
+    begin = await last_seq(app, world)
+    item = await add_item(app, world)
+    for assignee in (world.viewer.id, None):
+        await write(app, update_item, world.editor.actor, item.id, ItemUpdate(assignee_id=assignee))
+    source = over_rest(url, world.viewer.token, address(world), {"after": begin, "assignee_id": "none"})
+    async with asyncio.timeout(PATIENCE_SECONDS), aclosing(source):
+        assert [(await anext(source))["data"]["effect"] for _ in range(3)] == ["entered", "left", "entered"]
+
+
 async def test_the_last_event_id_wins_over_after(app: FastAPI, world: World, url: str) -> None:
     assert await seqs(url, world, 2, {"after": 0}) == [1, 2]
     assert await seqs(url, world, 2, {"after": 0}, {"Last-Event-ID": "2"}) == [3, 4]

@@ -141,6 +141,22 @@ async def test_of_an_item_that_left_nothing_but_the_id_is_told(
     assert left["itemId"] == str(item.id)
 
 
+@on_sqlite
+@over_graphql
+async def test_a_view_of_what_nobody_does_loses_what_somebody_takes(
+    app: FastAPI, world: World, url: str, transport: str
+) -> None:
+    document = """subscription($w: UUID!, $filter: ItemFilter) {
+        itemChanges(workspaceId: $w, filter: $filter) { seq kind effect itemId } }"""
+    variables = {"w": str(world.workspace), "filter": {"assigneeId": None}}
+    async with subscribed(transport, url, world.viewer.token, document, **variables) as stream:
+        await stream.next()
+        item = await add_item(app, world)
+        for assignee in (world.viewer.id, None):
+            await write(app, update_item, world.editor.actor, item.id, ItemUpdate(assignee_id=assignee))
+        assert [(await stream.next()).raw["effect"] for _ in range(3)] == ["ENTERED", "LEFT", "ENTERED"]
+
+
 async def live_a_day(app: FastAPI, world: World) -> None:
     """Do everything that can be done in a workspace."""
     admin, editor, place = world.admin.actor, world.editor.actor, world.workspace

@@ -13,7 +13,7 @@ from db.models.items import fold
 
 _TERMS: Mapping[str, Callable[[ItemRead, Any], bool]] = {
     "status": lambda item, value: item.status in value,
-    "assignee_id": lambda item, value: item.assignee_id == value,
+    "assignee_id": lambda item, value: item.assignee_id == (None if value == "none" else value),
     "owner_id": lambda item, value: item.owner_id == value,
     "tag": lambda item, value: value in item.tags,
     "priority_from": lambda item, value: item.priority >= value,
