@@ -11,11 +11,12 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, EmailStr, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from api.core.addresses import fold_address
+from api.core.account_names import fold_address
 from api.core.identity import Identity
 from api.core.passwords import Passwords
 from api.core.tokens import Tokens
-from db.engine import DatabaseOptions, normalise_url
+from db.engine import DatabaseOptions, normalise_url, sqlite_address
+from db.files import PRIVATE_FILE, PRIVATE_FOLDER
 
 MIN_SECRET_BYTES = 32
 
@@ -76,7 +77,7 @@ class Settings(BaseSettings):
     database_url: Annotated[
         str | None,
         AfterValidator(_check_url),
-        Field(description="`postgresql://…` or `sqlite:///…`; an embedded SQLite file in DATA_DIR if not set."),
+        Field(description="`postgresql://…`, or `sqlite:///` and a path; a SQLite file in DATA_DIR if not set."),
     ] = None
     database_pool_size: Annotated[Count, Field(description="Connections per process.")] = 10
     redis_url: Annotated[
@@ -159,12 +160,12 @@ class Settings(BaseSettings):
     @property
     def database_address(self) -> str:
         """The database's URL."""
-        return self.database_url or f"sqlite:///{(self.data_dir / 'twofold.db').absolute()}"
+        return self.database_url or sqlite_address((self.data_dir / "twofold.db").absolute())
 
     @property
     def database_options(self) -> DatabaseOptions:
         """Sizes and patience of the database connections."""
-        return DatabaseOptions(pool_size=self.database_pool_size, echo=self.debug)
+        return DatabaseOptions(pool_size=self.database_pool_size)
 
     @property
     def installation(self) -> str:
@@ -203,18 +204,18 @@ def _kept_secret(folder: Path) -> str:
     """Return the secret kept in the data folder; the first process to come makes it."""
     path = folder / "secret_key"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
         draft = folder / f"secret_key.{secrets.token_hex(8)}"
         if not path.exists():
-            with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-                file.write(secrets.token_urlsafe(48))
             try:
+                with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE), "w") as file:
+                    file.write(secrets.token_urlsafe(48))
                 # A link is made whole or not at all: no process ever reads half a secret.
                 path.hardlink_to(draft)
             except FileExistsError:
                 pass
             finally:
-                draft.unlink()
+                draft.unlink(missing_ok=True)
         return path.read_text().strip()
     except OSError as error:
         problem = error.strerror or str(error)

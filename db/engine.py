@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import aiosqlite
 from sqlalchemy import URL, Connection, event, make_url, text
@@ -17,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engin
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from db.errors import translate_errors
+from db.files import make_file, make_folder
 from db.session import ReadSession, WriteGate, WriteSession
 from db.unit_of_work import ReadUnit, UnitOfWork
 
@@ -28,6 +30,8 @@ _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "p
 def normalise_url(address: str) -> URL:
     """Return the URL with the driver we use, e.g. `postgresql+asyncpg` for `postgres`.
 
+    What follows `sqlite:///` is all one path, which may hold `?` and `#`: there are no options. `%20` is a blank.
+
     Raises:
         ValueError: the address is not a URL of SQLite or PostgreSQL.
     """
@@ -38,7 +42,13 @@ def normalise_url(address: str) -> URL:
     backend = url.drivername.split("+")[0]
     if backend not in _DRIVERS:
         raise ValueError(f"{backend} is not supported, use sqlite:/// or postgresql://")
-    return url.set(drivername=_DRIVERS[backend])
+    path = unquote(address.partition(":///")[2]) if backend == "sqlite" else ""
+    return URL.create(_DRIVERS[backend], database=path) if path else url.set(drivername=_DRIVERS[backend])
+
+
+def sqlite_address(path: Path) -> str:
+    """Return the URL of a SQLite file, whatever characters its path has."""
+    return URL.create("sqlite", database=str(path)).render_as_string()
 
 
 @dataclass(frozen=True)
@@ -151,10 +161,12 @@ def _sqlite_engine(
     url: URL, options: DatabaseOptions, begin: str, connections: set[aiosqlite.Connection]
 ) -> AsyncEngine:
     if url.database:
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        make_folder(Path(url.database))
 
     def open_connection(*arguments: Any, **named: Any) -> aiosqlite.Connection:
         """Open a connection that is known from its first moment, however soon it is cancelled."""
+        if url.database not in (None, "", ":memory:"):
+            make_file(Path(str(url.database)))
         connections.difference_update([old for old in connections if not _works(old)])
         connection = SqliteConnection(partial(sqlite3.connect, *arguments, **named), iter_chunk_size=64)
         connection._thread.daemon = True  # noqa: SLF001 - as SQLAlchemy does it for its own
