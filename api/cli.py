@@ -1,17 +1,22 @@
 """The `twofold` command."""
 
+import contextlib
+import errno
 import json
 import os
 import socket
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from api.config import Settings, SettingsError, load_settings
 from api.core.errors import AppError
+from api.listening import address_of, listening
 from api.startup import (
     StartupError,
     create_administrator,
@@ -30,33 +35,47 @@ err = Console(stderr=True, highlight=False)
 app.command("import", help=IMPORT_HELP)(import_command)
 app.command("export", help=EXPORT_HELP)(export_command)
 
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
 CheckFile = Annotated[Path | None, typer.Option("--check", help="Compare with this file instead of printing.")]
 
 
 def main() -> None:
     """Run the command; what can go wrong is told in one sentence."""
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
     except (SettingsError, StartupError, AppError) as error:
         _fail(str(error))
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        # What is still in the buffer must not fail a second time when the interpreter ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        _fail(f"The output cannot be written: {error.strerror}.")
 
 
 @app.command()
 def serve() -> None:
     """Start the server."""
     settings = load_settings()
-    _check_port(settings)
+    with _listening(settings) as sockets:
+        run_with_database(settings, _prepare)
+        _announce(settings, address_of(settings.host, sockets))
+        _run(settings, sockets)
+
+
+def _run(settings: Settings, sockets: list[socket.socket]) -> None:
     import uvicorn  # noqa: PLC0415 - the other commands need not wait for it
+    from uvicorn.supervisors import Multiprocess  # noqa: PLC0415 - as above
 
     from api.connections import RequestProtocol, SocketProtocol  # noqa: PLC0415 - as above
 
-    run_with_database(settings, _prepare)
-    _announce(settings)
-    uvicorn.run(
+    config = uvicorn.Config(
         "api.main:create_app",
         factory=True,
-        host=settings.host,
-        port=settings.port,
         workers=settings.workers,
         log_config=None,
         access_log=False,
@@ -70,6 +89,14 @@ def serve() -> None:
         ws_ping_timeout=settings.socket_ping_seconds,
         timeout_graceful_shutdown=5,
     )
+    with contextlib.suppress(KeyboardInterrupt):
+        if config.workers > 1:
+            Multiprocess(config, sockets=sockets).run()
+        else:
+            server = uvicorn.Server(config)
+            server.run(sockets=sockets)
+            if not server.started:
+                raise SystemExit(1)
 
 
 @app.command("migrate")
@@ -128,34 +155,31 @@ async def _prepare(settings: Settings, database: Database) -> None:
     await prepare_database(settings, database)
     first = await ensure_administrator(settings, database)
     if first is not None and first.password is not None:
-        out.print("\n[bold]First start.[/] An administrator was made; the password is shown this once:")
-        out.print(f"  e-mail    {first.email}\n  password  {first.password}", markup=False)
+        err.print("\n[bold]First start.[/] An administrator was made; the password is shown this once:")
+        err.print(f"  e-mail    {first.email}\n  password  {first.password}", markup=False, soft_wrap=True)
     elif first is not None:
-        out.print(f"\n[bold]First start.[/] The administrator {first.email} was made.")
+        err.print(f"\n[bold]First start.[/] The administrator {escape(first.email)} was made.", soft_wrap=True)
 
 
-def _announce(settings: Settings) -> None:
-    host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host  # noqa: S104 - compared, not bound
-    base = f"http://{host}:{settings.port}"
+def _announce(settings: Settings, base: str) -> None:
     where = settings.data_dir.absolute() if settings.embedded or not settings.secret_key else "not used"
-    out.print(f"\n[bold]{settings.app_name}[/] is starting:")
-    if settings.graphiql:
-        out.print(f"  GraphiQL  {base}/graphql")
-    out.print(f"  REST      {base}/docs\n  data      {where}\n", soft_wrap=True)
+    err.print(f"\n[bold]{escape(settings.app_name)}[/] is starting:", soft_wrap=True)
+    pages = [f"  GraphiQL  {base}/graphql"] if settings.graphiql else []
+    err.print(*pages, f"  REST      {base}/docs", f"  data      {where}\n", sep="\n", markup=False, soft_wrap=True)
 
 
-def _check_port(settings: Settings) -> None:
+@contextlib.contextmanager
+def _listening(settings: Settings) -> Iterator[list[socket.socket]]:
     """Find out early, and without a traceback, that somebody else listens there."""
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    with contextlib.ExitStack() as stack:
         try:
-            probe.bind((settings.host, settings.port))
-        except OSError as error:
+            sockets = stack.enter_context(listening(settings.host, settings.port))
+        except (OSError, UnicodeError) as error:
+            problem = getattr(error, "strerror", None) or "it is no name of a host"
             raise StartupError(
-                f"Cannot listen on {settings.host}:{settings.port} ({os.strerror(error.errno or 0)}): "
-                "stop what uses it, or set HOST or PORT."
+                f"Cannot listen on {settings.host}:{settings.port} ({problem}): stop what uses it, or set HOST or PORT."
             ) from error
+        yield sockets
 
 
 def _neutral_settings() -> Settings:

@@ -49,6 +49,8 @@ def configure_logging(settings: Settings) -> None:
     root.setLevel(settings.log_level.upper())
     # Every request has a line of ours already.
     logging.getLogger("uvicorn.access").disabled = True
+    # Not by SQLAlchemy's own `echo`, which adds a handler: each statement would be told twice.
+    logging.getLogger("sqlalchemy.engine").setLevel(logging.INFO if settings.debug else logging.WARNING)
     for noisy in ("uvicorn.error", "strawberry.execution", "strawberry.ws", "alembic", "aiosqlite", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 

@@ -2,11 +2,13 @@
 
 import asyncio
 import contextlib
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Any
 
+import structlog
 from fastapi import FastAPI
 from fastapi.openapi.docs import get_swagger_ui_html
 from starlette.middleware.cors import CORSMiddleware
@@ -26,6 +28,8 @@ from api.shutdown import at_exit_signal, end_with_parent
 from db.engine import Database
 from graphql_schema.router import graphql_router
 from graphql_schema.sharing import SharedResults
+
+logger = structlog.get_logger("twofold")
 
 DESCRIPTION = """A backend for team apps: accounts, workspaces, items and messages behind one set of services with two
 doors, REST and GraphQL. Every operation here exists at `/graphql` under the same name, with the same rules and errors.
@@ -49,8 +53,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         end_with_parent()
         async with hub.running(), _trimming(database, settings.log_retention_days):
             with at_exit_signal(hub.say_goodbye):
+                logger.info("started", version=app.version, process=os.getpid())
                 yield
         await database.dispose()
+        logger.info("stopped", process=os.getpid())
 
     app = FastAPI(
         title=settings.app_name,

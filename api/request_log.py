@@ -97,6 +97,7 @@ def _write_line(scope: Scope, record: RequestRecord, seconds: float) -> None:
         method=scope.get("method", "WEBSOCKET"),
         # Never the query string: it may hold what must not be logged.
         path=scope["path"],
+        client=scope["client"][0] if scope.get("client") else None,
         operation=record.operation or getattr(route, "operation_id", None) or getattr(route, "name", None),
         actor=record.actor,
         status=record.status,

@@ -9,11 +9,13 @@ from pydantic import SecretStr, ValidationError
 
 from api.config import Settings, SettingsError
 from api.core.actor import SYSTEM
+from api.logs import configure_logging
 from api.schemas.users import UserCreate
 from api.services.users import create_user, has_users
 from db import migrate
 from db.engine import Database
-from db.errors import DatabaseUnavailableError
+from db.errors import DatabaseDamagedError, DatabaseUnavailableError
+from db.migrate import MigrationError
 from db.models import User, UserRole
 
 
@@ -50,7 +52,8 @@ def unreachable(database: Database, error: DatabaseUnavailableError) -> str:
     where = database.url.render_as_string(hide_password=True)
     if database.is_sqlite:
         return (
-            f"The database file {database.url.database} cannot be used ({error}): check DATA_DIR and its permissions."
+            f"The database file {database.url.database} cannot be used ({error}): "
+            "check its path, its permissions, and that the disk has room."
         )
     return f"The database at {where} does not answer ({error}): start it, or correct DATABASE_URL."
 
@@ -87,18 +90,27 @@ async def create_administrator(settings: Settings, database: Database, email: st
 
 def run_with_database(settings: Settings, work: Callable[[Settings, Database], Awaitable[None]]) -> None:
     """Run a piece of work with a database that is closed afterwards."""
+    if settings.debug:
+        configure_logging(settings)
 
     async def with_database() -> None:
         try:
             database = Database(settings.database_address, settings.database_options)
         except OSError as error:
-            raise StartupError(
-                f"The folder in DATA_DIR, {settings.data_dir}, cannot be used: {error.strerror}."
-            ) from error
+            folder = (
+                f"in DATA_DIR, {settings.data_dir}," if settings.embedded else f"in DATABASE_URL, {error.filename},"
+            )
+            raise StartupError(f"The folder {folder} cannot be used: {error.strerror}.") from error
         try:
             await work(settings, database)
         except DatabaseUnavailableError as error:
             raise StartupError(unreachable(database, error)) from error
+        except DatabaseDamagedError as error:
+            raise StartupError(
+                f"The file {database.url.database} is no database, or a damaged one ({error}): restore a copy of it."
+            ) from error
+        except MigrationError as error:
+            raise StartupError(str(error)) from error
         finally:
             await database.dispose()
 

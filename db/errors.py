@@ -1,4 +1,4 @@
-"""What can go wrong below the services, in three words of our own.
+"""What can go wrong below the services, in few words of our own.
 
 Drivers raise dozens of exceptions; services and doors only ever meet these.
 """
@@ -17,6 +17,10 @@ class DatabaseUnavailableError(DatabaseError):
     """The database cannot be reached, is too busy, or its disk is full. Trying again later may work."""
 
 
+class DatabaseDamagedError(DatabaseError):
+    """The file is no database of SQLite's, or parts of it are missing or wrong."""
+
+
 class ConstraintViolatedError(DatabaseError):
     """A unique, foreign key or check constraint refused a row: somebody else was faster."""
 
@@ -28,14 +32,19 @@ class ConstraintViolatedError(DatabaseError):
 _TRANSIENT_STATES = ("08", "53", "57", "58", "55P03", "40P01", "40001", "28", "3D")
 
 
+_DAMAGED = ("SQLITE_NOTADB", "SQLITE_CORRUPT")
+
+
 @contextmanager
 def translate_errors() -> Iterator[None]:
-    """Turn driver and pool exceptions raised in the block into the three of this module."""
+    """Turn driver and pool exceptions raised in the block into those of this module."""
     try:
         yield
     except exc.IntegrityError as error:
         raise ConstraintViolatedError(str(error.orig)) from error
     except exc.DBAPIError as error:
+        if getattr(error.orig, "sqlite_errorname", "").startswith(_DAMAGED):
+            raise DatabaseDamagedError(str(error.orig)) from error
         if _is_transient(error):
             raise DatabaseUnavailableError(str(error.orig)) from error
         raise

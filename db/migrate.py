@@ -1,6 +1,7 @@
 """Bringing a database to the revision that the models describe."""
 
 import asyncio
+import re
 import sys
 import tempfile
 from collections.abc import Callable
@@ -18,18 +19,29 @@ _FOLDER = Path(__file__).with_name("migrations")
 _ADVISORY_LOCK = 7_303_014
 
 
+class MigrationError(Exception):
+    """Why the database cannot be brought to a revision, in one sentence."""
+
+
 async def upgrade(database: Database, revision: str = "head") -> None:
     """Apply the missing migrations. Several processes may try at once; one does it, the others wait."""
+    _check_known(revision)
     await _run(database, lambda config: _command().upgrade(config, revision))
 
 
 async def downgrade(database: Database, revision: str) -> None:
     """Take migrations back, down to a revision, or `base` for none."""
+    _check_known(revision)
     await _run(database, lambda config: _command().downgrade(config, revision))
 
 
 async def is_current(database: Database) -> bool:
-    """Return whether no migration is missing."""
+    """Return whether no migration is missing.
+
+    Raises:
+        MigrationError: the database is of a newer version than this one.
+        DatabaseError: it does not answer, or is damaged.
+    """
     with translate_errors():
         async with database.engines[0].connect() as connection:
             return await connection.run_sync(_read_revision) == newest_revision()
@@ -41,19 +53,36 @@ def newest_revision() -> str:
     Found by the files' names, which begin with their numbers: loading Alembic to ask it would cost
     every start a tenth of a second.
     """
-    return max(path.stem.split("_")[0] for path in (_FOLDER / "versions").glob("[0-9]*.py"))
+    return max(known_revisions())
+
+
+def known_revisions() -> set[str]:
+    """Return the revisions that there are migrations to."""
+    return {path.stem.split("_")[0] for path in (_FOLDER / "versions").glob("[0-9]*.py")}
+
+
+def _check_known(revision: str) -> None:
+    known = sorted(known_revisions())
+    if revision not in known and not re.fullmatch(r"base|head|[+-][0-9]+", revision):
+        raise MigrationError(f"There is no revision {revision}: there are {', '.join(known)}, and base for none.")
 
 
 async def new_revision(database: Database, message: str) -> None:
     """Write a migration from what the models have and the database lacks."""
-    number = f"{int(newest_revision() or 0) + 1:04d}" if any((_FOLDER / "versions").glob("[0-9]*.py")) else "0001"
+    number = f"{int(max(known_revisions(), default='0')) + 1:04d}"
     await _run(database, lambda config: _command().revision(config, message, autogenerate=True, rev_id=number))
 
 
 def _read_revision(connection: Connection) -> str | None:
     if not inspect(connection).has_table("alembic_version"):
         return None
-    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+    revision: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+    if revision is not None and revision not in known_revisions():
+        raise MigrationError(
+            f"The database is at revision {revision}, which this version of Twofold does not know: "
+            "run the newer version that made it."
+        )
+    return revision
 
 
 def _command() -> Any:
@@ -65,13 +94,18 @@ def _command() -> Any:
 async def _run(database: Database, action: Callable[[Any], None]) -> None:
     def work(connection: Connection) -> None:
         from alembic.config import Config  # noqa: PLC0415 - slow to import, and rarely needed
+        from alembic.util import CommandError  # noqa: PLC0415 - as above
 
         if connection.dialect.name == "postgresql":
             connection.execute(text(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})"))
         config = Config()
         config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
         config.attributes["connection"] = connection
-        action(config)
+        _read_revision(connection)
+        try:
+            action(config)
+        except CommandError as error:
+            raise MigrationError(f"{str(error).rstrip('.')}.") from error
 
     # Rewriting a large table may take longer than any statement of a request.
     address = database.url.render_as_string(hide_password=False)
@@ -87,7 +121,7 @@ async def _run(database: Database, action: Callable[[Any], None]) -> None:
 async def _write_revision(message: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         database = Database(f"sqlite:///{folder}/scratch.db")
-        if any((_FOLDER / "versions").glob("[0-9]*.py")):
+        if known_revisions():
             await upgrade(database)
         await new_revision(database, message)
         await database.dispose()

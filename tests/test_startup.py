@@ -1,17 +1,22 @@
 """Starting up: what it prints, what it makes, and one sentence for everything that can be wrong."""
 
+import asyncio
+import json
 import os
 import re
 import socket
 import subprocess
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 from sqlalchemy import make_url
 
 from tests.databases import POSTGRESQL, require_postgresql
-from tests.live import free_port, serve
+from tests.live import STARTS_WITHIN_SECONDS, free_port, serve
 
 TWOFOLD = str(Path(sys.executable).with_name("twofold"))
 
@@ -27,6 +32,32 @@ def twofold(folder: Path, *arguments: str, **settings: str) -> subprocess.Comple
     return subprocess.run(
         [TWOFOLD, *arguments], cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=False
     )
+
+
+@asynccontextmanager
+async def started(folder: Path, **settings: str) -> AsyncIterator[Path]:
+    """Run `twofold serve` until it says that it has started, and give its standard error."""
+    log = folder / "server.log"
+    environment = {
+        "PATH": os.environ["PATH"],
+        "DATA_DIR": str(folder / "data"),
+        "PASSWORD_MEMORY_KIB": "32",
+        **settings,
+    }
+    with log.open("wb") as err, log.with_suffix(".out").open("wb") as out:
+        process = await asyncio.create_subprocess_exec(
+            TWOFOLD, "serve", cwd=folder, env=environment, stdout=out, stderr=err
+        )
+    try:
+        async with asyncio.timeout(STARTS_WITHIN_SECONDS):
+            while len(re.findall(r"\bstarted\b", log.read_text())) < int(settings.get("WORKERS", "1")):
+                assert process.returncode is None, log.read_text()
+                await asyncio.sleep(0.02)
+        yield log
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await asyncio.wait_for(process.wait(), STARTS_WITHIN_SECONDS)
 
 
 def refusal(result: subprocess.CompletedProcess[str]) -> str:
@@ -113,6 +144,36 @@ def test_a_database_without_migrations_is_refused_until_migrated(tmp_path: Path)
     assert twofold(tmp_path, "migrate", "--down", "base", DATABASE_URL=address).stdout == (
         "The database is back at base.\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("host", "announced", "reached"),
+    [
+        ("::", "[::]", "[::1]"),
+        ("::1", "[::1]", "[::1]"),
+        ("0.0.0.0", "0.0.0.0", "127.0.0.1"),  # noqa: S104 - announced as it is bound
+        ("localhost", "localhost", "127.0.0.1"),
+    ],
+)
+async def test_the_address_is_announced_as_it_is_bound(tmp_path: Path, host: str, announced: str, reached: str) -> None:
+    async with started(tmp_path, HOST=host, PORT="0") as log:
+        port = re.search(re.escape(f"REST      http://{announced}:") + "([0-9]+)/docs", log.read_text())
+        assert port is not None
+        async with httpx.AsyncClient() as client:
+            assert (await client.get(f"http://{reached}:{port[1]}/health")).status_code == 200
+
+
+async def test_start_and_stop_are_lines_and_standard_output_stays_free(tmp_path: Path) -> None:
+    async with started(tmp_path, PORT="0", WORKERS="2", LOG_FORMAT="json", DEBUG="true") as log:
+        pass
+    text = log.read_text()
+    assert log.with_suffix(".out").read_text() == ""
+    lines = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+    events = {(line["event"], line["process"]) for line in lines if line["logger"] == "twofold"}
+    assert sorted(event for event, _ in events) == ["started", "started", "stopped", "stopped"]
+    assert len({process for _, process in events}) == 2
+    # The statement that makes the first account, told once and as JSON like the rest.
+    assert sum("INSERT INTO users" in line["event"] for line in lines) == text.count("INSERT INTO users") == 1
 
 
 async def test_the_first_start_shows_a_password_once(tmp_path: Path) -> None:

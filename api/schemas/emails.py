@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, EmailStr, Field
 
-from api.core.addresses import MAX_LENGTH, account_name, fold_address, lower_address
+from api.core.account_names import MAX_LENGTH, account_name, fold_address, lower_address
 
 Email = Annotated[EmailStr, BeforeValidator(fold_address), AfterValidator(lower_address), Field(max_length=MAX_LENGTH)]
 """A valid e-mail address, in the form in which it is stored."""

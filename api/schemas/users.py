@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import MISSING, AfterValidator, Field, SecretStr, ValidationInfo
 
-from api.schemas.addresses import Email, GivenEmail
+from api.schemas.emails import Email, GivenEmail
 from api.schemas.pages import Listing
 from api.schemas.scalars import Uuid
 from api.schemas.types import Flag, Input, Moment, Name, Output

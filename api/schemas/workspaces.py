@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import MISSING, AfterValidator, Field, ValidationInfo
 
-from api.schemas.addresses import Email
+from api.schemas.emails import Email
 from api.schemas.pages import Listing
 from api.schemas.scalars import Uuid
 from api.schemas.types import Input, Moment, Name, Output

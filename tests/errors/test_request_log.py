@@ -78,7 +78,7 @@ async def test_every_request_leaves_one_line_with_who_what_and_how_it_ended(
     for line in log.events("request"):
         assert set(line) - {"errors"} == {
             *("event", "logger", "level", "timestamp", "request_id"),
-            *("method", "path", "operation", "actor", "status", "duration_ms"),
+            *("method", "path", "client", "operation", "actor", "status", "duration_ms"),
         }
         assert line["level"] == "info"
         assert line["duration_ms"] >= 0

@@ -39,6 +39,8 @@ def opened(path: Path) -> Iterator[BinaryIO]:
 def replaced(path: Path) -> Iterator[BinaryIO]:
     """Give a stream whose bytes become the file when the block has ended well.
 
+    A new file is for its owner alone to read, one that is replaced keeps its mode.
+
     Raises:
         AppError: BAD_REQUEST if it cannot be written.
     """
@@ -51,7 +53,9 @@ def replaced(path: Path) -> Iterator[BinaryIO]:
             return
         draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
         try:
-            with draft.open("xb") as stream:
+            with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
+                if path.exists():
+                    draft.chmod(path.stat().st_mode & 0o777)
                 yield stream
                 stream.flush()
                 os.fsync(stream.fileno())

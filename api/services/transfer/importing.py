@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterable, Iterator
 from uuid import UUID
 
+from api.core.account_names import account_name
 from api.core.actor import Actor
-from api.core.addresses import account_name
 from api.core.errors import AppError, ErrorCode, conflict
 from api.core.permissions import Permission
 from api.services import access, log

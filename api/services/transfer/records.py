@@ -10,7 +10,7 @@ from uuid import UUID
 
 from pydantic import BeforeValidator, Field
 
-from api.schemas.addresses import GivenEmail
+from api.schemas.emails import GivenEmail
 from api.schemas.items import ItemCreate
 from api.schemas.messages import MessageCreate
 from api.schemas.types import Moment, Output
