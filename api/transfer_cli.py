@@ -15,6 +15,7 @@ from rich.console import Console
 from api.config import Settings, load_settings
 from api.core.actor import SYSTEM
 from api.core.errors import AppError, ErrorCode
+from api.import_report import Report, counted, printable
 from api.progress import err, progress
 from api.services.transfer.checking import ImportPlan, Tally
 from api.services.transfer.exporting import export_lines
@@ -35,15 +36,18 @@ NAMED = 10
 # Not a docstring, because the help keeps the line breaks of one.
 IMPORT_HELP = (
     "Import items into a workspace, and the messages of an export."
-    "\n\nCSV: the header names fields: title (needed), description, status, priority, tags (separated by ; or ,), "
-    "due_at (ISO 8601 with a zone), assignee (an e-mail address) or assignee_id, owner (an e-mail address), fields "
-    "(a JSON object), fields.NAME (one text in it), id, created_at, updated_at, deleted_at, version. An empty cell is "
-    "an absent value. Unknown columns are refused, unless --map says where they go or --ignore-unknown leaves them out."
+    "\n\nCSV, separated by commas, semicolons or tabs: the header names fields: title (needed), description, status, "
+    "priority, tags (separated by ; or ,), due_at (ISO 8601 with a zone), assignee (an e-mail address) or assignee_id, "
+    "owner (an e-mail address), fields (a JSON object), fields.NAME (one text in it), id, created_at, updated_at, "
+    "deleted_at, version. An empty cell is an absent value, a blank row is none. Several columns may be tags, or one "
+    "fields.NAME, which is a list then. Unknown columns are refused, unless --map says where they go or "
+    "--ignore-unknown leaves them out."
     '\n\nJSON Lines: an object per line with the same fields; with "type": "message" it is a message. '
     "What `twofold export` wrote comes back equal."
-    "\n\nFiles are UTF-8. Bad rows are told by line number, and then nothing is imported, unless --skip-bad. An "
-    "assignee must be a member; only a row with a version, the copy of an item, keeps one who is not. The owner of "
-    "the import stands in for owners and authors without an account here."
+    "\n\nFiles are UTF-8, or UTF-16 with its mark. Bad rows are told by line number and summed up by their reasons, "
+    "and then nothing is imported, unless --skip-bad. An assignee must be a member; only a row with a version, the "
+    "copy of an item, keeps one who is not. The owner of the import stands in for owners and authors without an "
+    "account here."
 )
 EXPORT_HELP = (
     "Export the items, trash included, and the messages of a workspace as JSON Lines."
@@ -105,7 +109,7 @@ def export_command(
             else:
                 with replaced(output) as stream:
                     number = await _export(uow, workspace_id, stream)
-        err.print(f"Exported {_count(number, 'row')}.")
+        err.print(f"Exported {counted(number, 'row')}.")
 
     run_with_database(load_settings(), work)
 
@@ -117,7 +121,7 @@ class _Import:
         self._database = database
         self._source = source
         self._plan = plan
-        self._told: set[int] = set()
+        self._report = Report()
 
     async def run(self, *, dry_run: bool) -> None:
         """Check all rows, then write them.
@@ -128,8 +132,9 @@ class _Import:
         # The check holds no lock: others go on writing while a long file is read.
         with closing(self._rows("Checked")) as rows:
             async with self._database.read() as uow:
-                tally = await check_rows(uow, SYSTEM, self._plan, rows, on_bad=self._tell)
+                tally = await check_rows(uow, SYSTEM, self._plan, rows, on_bad=self._report.tell)
         if tally.bad and not self._plan.skip_bad:
+            self._report.sum_up()
             raise AppError(ErrorCode.VALIDATION_ERROR, f"Nothing was imported: {_share_of_bad(tally)}.")
         if dry_run:
             _sum_up("Nothing was written; this would import", tally)
@@ -137,7 +142,7 @@ class _Import:
         try:
             with closing(self._rows("Imported")) as rows:
                 async with self._database.write() as uow:
-                    tally = await import_rows(uow, SYSTEM, self._plan, rows, on_bad=self._tell)
+                    tally = await import_rows(uow, SYSTEM, self._plan, rows, on_bad=self._report.tell)
         except ConstraintViolatedError as error:
             reason = str(error).splitlines()[0]
             sentence = f"Nothing was imported: the database refused a row ({reason})."
@@ -149,12 +154,6 @@ class _Import:
             for row in self._source.rows():
                 yield row
                 step(self._source.position)
-
-    def _tell(self, row: BadRow) -> None:
-        if row.line not in self._told:
-            self._told.add(row.line)
-            for problem in row.problems:
-                err.print(_printable(f"line {row.line}: {problem}"))
 
 
 async def _export(uow: ReadUnit, workspace_id: UUID, stream: BinaryIO) -> int:
@@ -169,7 +168,7 @@ async def _export(uow: ReadUnit, workspace_id: UUID, stream: BinaryIO) -> int:
 
 def _sum_up(done: str, tally: Tally) -> None:
     left_out = f"; {_share_of_bad(tally)} and left out" if tally.bad else ""
-    out.print(f"{done} {_count(tally.items, 'item')} and {_count(tally.messages, 'message')}{left_out}.")
+    out.print(f"{done} {counted(tally.items, 'item')} and {counted(tally.messages, 'message')}{left_out}.")
     if tally.stand_ins:
         out.print(f"The owner of the import stands in where nobody has the e-mail address: {_named(tally.stand_ins)}.")
     if tally.unassigned:
@@ -178,29 +177,20 @@ def _sum_up(done: str, tally: Tally) -> None:
 
 def _share_of_bad(tally: Tally) -> str:
     total = tally.items + tally.messages + tally.bad
-    return f"{tally.bad:,} of {_count(total, 'row')} {'is' if tally.bad == 1 else 'are'} bad"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+    return f"{tally.bad:,} of {counted(total, 'row')} {'is' if tally.bad == 1 else 'are'} bad"
 
 
 def _named(strangers: Counter[str]) -> str:
     """Return the addresses, each with how often it came."""
-    named = ", ".join(f"{_printable(address)} ({_count(n, 'row')})" for address, n in sorted(strangers.items())[:NAMED])
+    named = ", ".join(f"{printable(address)} ({counted(n, 'row')})" for address, n in sorted(strangers.items())[:NAMED])
     return named if len(strangers) <= NAMED else f"{named} and {len(strangers) - NAMED:,} more"
-
-
-def _printable(text: str) -> str:
-    """Return the text, which may come from a file, without what could upset a terminal."""
-    return "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in text[:500])
 
 
 def _workspace_id(text: str) -> UUID:
     try:
         return UUID(text)
     except ValueError:
-        raise AppError(ErrorCode.BAD_REQUEST, f"{_printable(text)} is not the id of a workspace.") from None
+        raise AppError(ErrorCode.BAD_REQUEST, f"{printable(text)} is not the id of a workspace.") from None
 
 
 def _columns(mapping: list[str]) -> dict[str, str]:
@@ -208,6 +198,6 @@ def _columns(mapping: list[str]) -> dict[str, str]:
     for pair in mapping:
         column, equals, target = pair.rpartition("=")
         if not equals or not column.strip():
-            raise AppError(ErrorCode.BAD_REQUEST, f"--map takes COLUMN=FIELD, and not {_printable(pair)}.")
+            raise AppError(ErrorCode.BAD_REQUEST, f"--map takes COLUMN=FIELD, and not {printable(pair)}.")
         columns[column.strip()] = target.strip()
     return columns

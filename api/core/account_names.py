@@ -8,9 +8,6 @@ from pydantic import EmailStr, TypeAdapter
 MAX_LENGTH = 254
 """The longest address that mail knows (RFC 5321, section 4.5.3.1.3, less its two brackets)."""
 
-# What is longer is refused unread: by Pydantic at the same length, and as no address at all.
-_MOST_WRITTEN = 2048
-
 _address: TypeAdapter[str] = TypeAdapter(EmailStr)
 
 
@@ -21,10 +18,12 @@ def fold_address(value: Any) -> Any:
     Annex 15).
 
     Raises:
-        ValueError: it names a person beside the address, as mail programs write it.
+        ValueError: it is too long for any address, or names a person beside it, as mail programs do.
     """
-    if not isinstance(value, str) or len(value) > _MOST_WRITTEN:
+    if not isinstance(value, str):
         return value
+    if len(value) > MAX_LENGTH:
+        raise ValueError(f"It must not be longer than {MAX_LENGTH} characters")
     text = unicodedata.normalize("NFKC", value).strip()
     if text.endswith(">"):
         raise ValueError("value is not a valid email address: Give the address alone, without a name")

@@ -58,10 +58,10 @@ def _visible(text: str) -> str:
 _STEERING = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
-def _plain(text: str) -> str:
+def _readable(text: str) -> str:
     if _STEERING.search(_printable(text)):
         raise ValueError("It must not contain control characters")
-    return text
+    return _visible(text)
 
 
 def _whole(value: object) -> object:
@@ -130,17 +130,15 @@ def _check_text(text: str) -> None:
         raise ValueError("Text must be valid Unicode") from error
 
 
-Line = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1), AfterValidator(_plain), AfterValidator(_visible)
-]
-"""A line of text without blanks around it, in which something can be seen."""
+Readable = AfterValidator(_readable)
 
-Name = Annotated[Line, Field(max_length=100)]
-Title = Annotated[Line, Field(max_length=200)]
-Tag = Annotated[Line, Field(max_length=50)]
+# Lines of text without blanks around them. The length is looked at first.
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), Readable]
+Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), Readable]
+Tag = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=50), Readable]
+SearchText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), Readable]
 Description = Annotated[str, Field(max_length=20_000), AfterValidator(_printable)]
 Body = Annotated[str, Field(min_length=1, max_length=10_000), AfterValidator(_printable), AfterValidator(_visible)]
-SearchText = Annotated[Line, Field(max_length=200)]
 
 Flag = StrictBool
 Priority = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=4)]

@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 import os
+import re
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ from uuid import uuid4
 
 import pytest
 from rich.console import Console
+from rich.text import Text
 
 from api.config import Settings
 from api.core.errors import AppError
@@ -74,7 +76,11 @@ async def test_bad_rows_are_told_by_line_and_nothing_is_imported_unless_they_are
     told = "line 3: title: Field required\nline 3: priority: Input should be less than or equal to 4\n"
 
     refused = await command("import", str(file), *MAP)
-    assert refused == Ended(1, "", told + "Nothing was imported: 1 of 3 rows is bad.\n")
+    reasons = (
+        "1 row: title: Field required (line 3)\n"
+        "1 row: priority: Input should be less than or equal to 4 (line 3, such as '9')\n"
+    )
+    assert refused == Ended(1, "", told + reasons + "Nothing was imported: 1 of 3 rows is bad.\n")
     dry = await command("import", str(file), *MAP, "--skip-bad", "--dry-run")
     summary = "2 items and 0 messages; 1 of 3 rows is bad and left out.\n"
     assert dry == Ended(0, f"Nothing was written; this would import {summary}", told)
@@ -233,3 +239,62 @@ def test_a_link_and_a_device_stay_what_they_are(tmp_path: Path) -> None:
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(AppError, match="cannot be written: No such file or directory"), replaced(tmp_path / "no" / "x"):
         pass
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_a_failing_import_ends_with_its_distinct_reasons(
+    command: Command, database: Database, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "tasks.csv"
+    rows = [f"A,{45322 + number},a;{'b' * 51}," for number in range(7)]
+    rows += [f"B,,,{world.stranger.id}", "C,,,x", "D\x1b[31m,,,", "E\x1b,,,"]
+    file.write_text("title,due_at,tags,assignee_id\n" + "\n".join(rows) + "\n")
+    before = len(await log_of(database, world.workspace))
+    moment = "due_at: It must be an ISO 8601 date and time with a zone, such as 2026-01-31T08:30:00Z"
+    tag = "tags: String should have at most 50 characters"
+    expected = [
+        f"7 rows: {tag} (lines 2, 3, 4, 5, 6 and 2 more, such as '{'b' * 51}')",
+        f"7 rows: {moment} (lines 2, 3, 4, 5, 6 and 2 more, such as '45322')",
+        "2 rows: title: It must not contain control characters (lines 11, 12, such as 'D\\u001b[31m')",
+        "1 row: assignee_id: It must be a UUID such as 0198c0de-7a3f-7c21-9e55-0c2f4b6d8e10 (line 10, such as 'x')",
+        f"1 row: assignee_id: The assignee must be a member of the workspace (line 9, such as '{world.stranger.id}')",
+        "Nothing was imported: 11 of 11 rows are bad.",
+    ]
+    refused = await command("import", str(file))
+    assert (refused.code, refused.err.splitlines()[-len(expected) :]) == (1, expected)
+    assert "\x1b" not in refused.err
+
+    screen = io.StringIO()
+    terminal = Console(file=screen, force_terminal=True, width=200, highlight=False, markup=False)
+    monkeypatch.setattr("api.import_report.err", terminal)
+    refused = await command("import", str(file))
+    assert (refused.code, refused.err) == (1, "Nothing was imported: 11 of 11 rows are bad.\n")
+    table = [re.split(r"\s{2,}", line.strip()) for line in Text.from_ansi(screen.getvalue()).plain.splitlines()]
+    assert ["Rows", "Reason", "Lines", "Value"] in table
+    assert ["7 rows", moment, "lines 2, 3, 4, 5, 6 and 2 more", "'45322'"] in table
+    assert len(await log_of(database, world.workspace)) == before
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_reasons_without_end_are_told_to_an_end(command: Command, world: World) -> None:
+    rows = "title\n" + "".join(f"A{',x' * (number + 1)}\n" for number in range(30))
+    refused = await command("import", "-", "--format", "csv", stdin=rows.encode())
+    last = refused.err.splitlines()[-22:]
+    assert last[0] == "1 row: It has 2 cells, and the header has 1 (line 2)"
+    assert last[-2:] == ["and 10 other reasons", "Nothing was imported: 30 of 30 rows are bad."]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_a_spreadsheet_in_utf_16_is_understood_and_a_broken_one_is_one_sentence(
+    command: Command, database: Database, world: World, tmp_path: Path, encoding: str
+) -> None:
+    file = tmp_path / "excel.csv"
+    file.write_bytes(("\ufefftitle\ttags\r\nGärten 🌱\ta,b\r\n\t\r\n" * 1).encode(encoding))
+    assert await command("import", str(file)) == Ended(0, "Imported 1 item and 0 messages.\n", "")
+    (line,) = await export(database, world.workspace)
+    assert (json.loads(line)["title"], json.loads(line)["tags"]) == ("Gärten 🌱", ["a", "b"])
+    file.write_bytes(file.read_bytes()[:-1])
+    assert await command("import", str(file)) == Ended(
+        1, "", "The file begins as UTF-16 text and does not go on so: save it as UTF-8 and try again.\n"
+    )

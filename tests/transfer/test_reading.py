@@ -70,6 +70,44 @@ def test_a_row_of_several_lines_is_named_by_its_first() -> None:
     assert rows[1] == BadRow(6, ("title: Field required",))
 
 
+def test_blank_rows_of_a_spreadsheet_are_none() -> None:
+    rows = read_csv('title,tags\nA,\n,\n , \n\n,,,\n"",""\n"\n",\nB,\n')
+    assert [(row.line, sent(row)) for row in rows] == [(2, {"title": "A"}), (10, {"title": "B"})]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_the_separator_is_found_in_the_header(delimiter: str) -> None:
+    text = 'title|"fields.a,b;c"|tags\nA|x|"a;b,c"\n"B|,;"||\n'.replace("|", delimiter)
+    rows = read_csv(text)
+    assert sent(rows[0]) == {"title": "A", "fields": {"a,b;c": "x"}, "tags": ["a", "b", "c"]}
+    assert sent(rows[1]) == {"title": "B|,;".replace("|", delimiter)}
+
+
+@pytest.mark.parametrize("first", ["sep=;\r\n", "SEP=;\n", "\ufeffsep=;\n"])
+def test_the_separator_that_excel_names_is_taken(first: str) -> None:
+    (row,) = read_csv(f"{first}title;tags\nA,B;x\n")
+    assert (row.line, sent(row)) == (3, {"title": "A,B", "tags": ["x"]})
+
+
+def test_one_column_has_no_separator() -> None:
+    assert [sent(row)["title"] for row in read_csv("title\nA\nB;C\n")] == ["A", "B;C"]
+
+
+def test_columns_of_one_name_go_to_one_list() -> None:
+    mapping = {"Label": "tags", "Watcher": "fields.watchers"}
+    rows = read_csv(
+        "title,Label,tags,Label,Watcher,Watcher,fields.x\nA,a,b;c,a,ada,bob,1\nB,,,d,,bob,\nC,,,,,,\n",
+        mapping=mapping,
+    )
+    assert [sent(row) for row in rows] == [
+        {"title": "A", "tags": ["a", "b", "c"], "fields": {"watchers": ["ada", "bob"], "x": "1"}},
+        {"title": "B", "tags": ["d"], "fields": {"watchers": ["bob"]}},
+        {"title": "C"},
+    ]
+    with pytest.raises(AppError, match="More than one column goes to: 'priority', 'title'"):
+        read_csv("title,priority,title,priority,tags,tags\n")
+
+
 @pytest.mark.parametrize(
     ("line", "problem"),
     [

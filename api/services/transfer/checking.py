@@ -88,7 +88,7 @@ class Checker:
             record = row.record
             problems = self._problems(record, around)
             if problems:
-                bad.append(BadRow(row.line, problems))
+                bad.append(BadRow(row.line, problems, tuple(_value(record, problem) for problem in problems)))
             elif isinstance(record, ItemRecord):
                 accepted.append(Accepted(Item, self._item(record)))
                 self.tally.items += 1
@@ -215,3 +215,8 @@ class Checker:
         if self._accounts[address] is None:
             self.tally.unassigned[address] += 1
         return self._accounts[address]
+
+
+def _value(record: ItemRecord | MessageRecord, problem: str) -> object:
+    """Return the value that a problem is about, whose path it begins with."""
+    return getattr(record, problem.partition(":")[0], None)

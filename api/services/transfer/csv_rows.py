@@ -1,8 +1,10 @@
 """Rows of a CSV file (RFC 4180) with a header. They are items."""
 
 import csv
+import itertools
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -13,17 +15,20 @@ from api.services.transfer.rows import BadRow, Row, read_record
 
 _NUMBERS = frozenset({"priority", "version"})
 _FIELD = "fields."
+# The comma wins where all are as frequent: in a file of one column.
+_DELIMITERS = ",;\t|"
+_SAID = re.compile(r"sep=(.)\r?\n?", re.IGNORECASE)
 # How many columns a sentence names.
 _NAMED = 10
 
 
 def read_csv(lines: Lines, mapping: Mapping[str, str], *, ignore_unknown: bool) -> Iterator[Row | BadRow]:
-    """Return the rows; a row of several lines is named by its first.
+    """Return the rows; a row of several lines is named by its first, and one of blank cells is none.
 
     Raises:
         AppError: BAD_REQUEST for a header that does not say where its columns go.
     """
-    reader = csv.reader(lines, strict=True)
+    reader = _reader(lines)
     targets = _targets(_header(reader), mapping, ignore_unknown=ignore_unknown)
     while True:
         line = lines.number + 1
@@ -36,8 +41,24 @@ def read_csv(lines: Lines, mapping: Mapping[str, str], *, ignore_unknown: bool) 
         except LineTooLongError as error:
             yield BadRow(line, (str(error),))
         else:
-            if cells:
+            if any(cell.strip() for cell in cells):
                 yield _read_row(line, cells, targets)
+
+
+def _reader(lines: Lines) -> Iterator[list[str]]:
+    """Return the rows as cells, separated by what separates the names in the header, or what Excel's `sep=` says."""
+    try:
+        first = next(lines)
+        said = _SAID.fullmatch(first)
+        if said:
+            return csv.reader(lines, strict=True, delimiter=said[1])
+    except StopIteration:
+        first = ""
+    except LineTooLongError as error:
+        raise _bad_header(error) from error
+    unquoted = re.sub('"[^"]*"', "", first)
+    delimiter = max(_DELIMITERS, key=unquoted.count)
+    return csv.reader(itertools.chain([first] if first else [], lines), strict=True, delimiter=delimiter)
 
 
 def _header(reader: Iterator[list[str]]) -> list[str]:
@@ -46,7 +67,11 @@ def _header(reader: Iterator[list[str]]) -> list[str]:
     except StopIteration:
         raise _refusal("The file is empty; a CSV file begins with a line of column names.") from None
     except (csv.Error, LineTooLongError) as error:
-        raise _refusal(f"The first line must be the names of the columns, and is not valid CSV: {error}.") from error
+        raise _bad_header(error) from error
+
+
+def _bad_header(error: Exception) -> AppError:
+    return _refusal(f"The first line must be the names of the columns, and is not valid CSV: {error}.")
 
 
 def _targets(header: Sequence[str], mapping: Mapping[str, str], *, ignore_unknown: bool) -> list[str | None]:
@@ -60,7 +85,7 @@ def _targets(header: Sequence[str], mapping: Mapping[str, str], *, ignore_unknow
             "or leave them out with --ignore-unknown."
         )
     targets = [target if _is_target(target) else None for target in wanted]
-    twice = sorted({target for target in targets if target is not None and targets.count(target) > 1})
+    twice = sorted(target for target, number in Counter(targets).items() if number > 1 and not _is_list(target))
     if twice:
         raise _refusal(f"More than one column goes to: {_listed(twice)}.")
     return targets
@@ -78,6 +103,11 @@ def _check_mapping(header: Sequence[str], mapping: Mapping[str, str]) -> None:
         )
 
 
+def _is_list(target: str | None) -> bool:
+    """Return whether several columns may go there: each adds what it has."""
+    return target is None or target == "tags" or target.startswith(_FIELD)
+
+
 def _is_target(name: str) -> bool:
     return name in ITEM_KEYS or (name.startswith(_FIELD) and name != _FIELD)
 
@@ -86,17 +116,19 @@ def _read_row(line: int, cells: Sequence[str], targets: Sequence[str | None]) ->
     if len(cells) != len(targets):
         return BadRow(line, (f"It has {len(cells)} cells, and the header has {len(targets)}",))
     values: dict[str, Any] = {}
-    extra: dict[str, str] = {}
+    extra: dict[str, str | list[str]] = {}
     for target, cell in zip(targets, cells, strict=True):
         if target is None or not cell.strip():
             continue
         if target.startswith(_FIELD):
-            extra[target.removeprefix(_FIELD)] = cell
+            name = target.removeprefix(_FIELD)
+            extra[name] = cell if targets.count(target) == 1 else [*extra.get(name, ()), cell]
             continue
         try:
-            values[target] = _value(target, cell)
+            value = _value(target, cell)
         except (ValueError, RecursionError):
-            return BadRow(line, (f"{target}: It is not valid JSON",))
+            return BadRow(line, (f"{target}: It is not valid JSON",), (cell,))
+        values[target] = values[target] + value if target in values else value
     if extra:
         fields = values.setdefault("fields", {})
         if isinstance(fields, dict):

@@ -1,5 +1,6 @@
 """Files to read twice, and files that appear whole or not at all."""
 
+import codecs
 import os
 import secrets
 import shutil
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from api.core.errors import AppError, ErrorCode
+
+_PIECE = 64 * 1024
 
 STANDARD = Path("-")
 """The name of standard input and output."""
@@ -30,9 +33,28 @@ def opened(path: Path) -> Iterator[BinaryIO]:
                 copy = stack.enter_context(tempfile.TemporaryFile())
                 shutil.copyfileobj(stream, copy)
                 stream = copy
+            stream = _as_utf8(stream, stack)
         except OSError as error:
             raise AppError(ErrorCode.BAD_REQUEST, f"{path} cannot be read: {error.strerror}.") from error
         yield stream
+
+
+def _as_utf8(stream: BinaryIO, stack: ExitStack) -> BinaryIO:
+    """Return a copy of what begins with the mark of UTF-16, as spreadsheets write it; anything else as it is."""
+    stream.seek(0)
+    if stream.read(2) not in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        return stream
+    stream.seek(0)
+    copy = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - the stack closes it
+    decoder = codecs.getincrementaldecoder("utf-16")()
+    try:
+        while data := stream.read(_PIECE):
+            copy.write(decoder.decode(data).encode())
+        copy.write(decoder.decode(b"", final=True).encode())
+    except UnicodeError as error:
+        sentence = "The file begins as UTF-16 text and does not go on so: save it as UTF-8 and try again."
+        raise AppError(ErrorCode.BAD_REQUEST, sentence) from error
+    return copy
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """The rows of a file: good ones with their record, bad ones with the reasons."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import ValidationError
@@ -20,10 +20,14 @@ class Row:
 
 @dataclass(frozen=True)
 class BadRow:
-    """A row that cannot be imported; each problem is a sentence, with the field's path before it."""
+    """A row that cannot be imported; each problem is a sentence, with the field's path before it.
+
+    `values` are what the problems are about, None where that is no value.
+    """
 
     line: int
     problems: tuple[str, ...]
+    values: tuple[Any, ...] = field(default=(), compare=False)
 
 
 def read_record(line: int, values: Mapping[str, Any], kind: type[ItemRecord | MessageRecord]) -> Row | BadRow:
@@ -31,6 +35,9 @@ def read_record(line: int, values: Mapping[str, Any], kind: type[ItemRecord | Me
     try:
         return Row(line, kind.model_validate(values))
     except ValidationError as error:
-        found = from_pydantic(error.errors(include_url=False, include_context=False, include_input=False))
-        fields = found.details["fields"]
-        return BadRow(line, tuple(f"{field['path']}: {field['message']}" for field in fields))
+        findings = error.errors(include_url=False, include_context=False)
+        fields = from_pydantic(findings).details["fields"]
+        problems = tuple(f"{found['path']}: {found['message']}" for found in fields)
+        # Of what is missing, the input is all the rest of the row.
+        inputs = tuple(None if finding["type"] == "missing" else finding["input"] for finding in findings)
+        return BadRow(line, problems, inputs)
