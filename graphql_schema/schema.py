@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import strawberry
-from graphql import GraphQLError, OperationDefinitionNode
+from graphql import GraphQLError, GraphQLNonNull, OperationDefinitionNode
 from strawberry.extensions import DisableIntrospection, SchemaExtension
 from strawberry.schema.config import StrawberryConfig
 from strawberry.schema.exceptions import InvalidOperationTypeError
@@ -39,7 +39,10 @@ class Query(UserQuery, WorkspaceQuery, MemberQuery, ItemQuery, MessageQuery, Cha
     """All queries."""
 
 
-@strawberry.type(description="Writing. Each field is one transaction; they run one after the other.")
+@strawberry.type(
+    description="Writing. Each field is one transaction; they run one after the other. "
+    "One that fails is null, and takes no other with it."
+)
 class Mutation(UserMutation, WorkspaceMutation, MemberMutation, ItemMutation, MessageMutation):
     """All mutations."""
 
@@ -105,7 +108,7 @@ def create_schema(settings: Settings) -> Schema:
     extensions: list[Any] = [Identification, VariableCheck, limit_queries(limits)]
     if not settings.graphql_introspection:
         extensions.append(DisableIntrospection)
-    return Schema(
+    schema = Schema(
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
@@ -113,6 +116,20 @@ def create_schema(settings: Settings) -> Schema:
         extensions=extensions,
         config=StrawberryConfig(scalar_map=SCALARS),
     )
+    _let_root_fields_fail_alone(schema)
+    return schema
+
+
+def _let_root_fields_fail_alone(schema: Schema) -> None:
+    """Make the results of all root fields nullable.
+
+    A failing field makes its nearest nullable parent null (GraphQL specification, "Handling Execution Errors"). At the
+    root that would be the whole answer, with mutations in it that were committed. A subscription has one root field.
+    """
+    for root in (schema._schema.query_type, schema._schema.mutation_type):  # noqa: SLF001 - no public name
+        for field in root.fields.values() if root else ():
+            if isinstance(field.type, GraphQLNonNull):
+                field.type = field.type.of_type
 
 
 def _rendered(result: Any, context: Context) -> Any:

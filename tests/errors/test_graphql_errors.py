@@ -19,11 +19,11 @@ JSON = {"Content-Type": "application/json"}
 LIMIT = 1024 * 1024
 
 
-def refusal(response: httpx.Response) -> dict[str, Any]:
-    """Check the shape of an answer that is one error and return its extensions."""
+def refusal(response: httpx.Response, *, failed: str | None = None) -> dict[str, Any]:
+    """Check the shape of an answer that is one error and return its extensions; a root field may have failed."""
     assert response.headers["content-type"] == "application/json"
     body = response.json()
-    assert body["data"] is None
+    assert body["data"] == ({failed: None} if failed else None)
     [error] = body["errors"]
     assert set(error) <= {"message", "locations", "path", "extensions"}
     assert error["message"]
@@ -150,7 +150,7 @@ async def test_a_bad_cursor_is_a_bad_request(client: httpx.AsyncClient, world: W
         json={"query": query, "variables": {"after": cursor}},
         headers={"Authorization": f"Bearer {world.editor.token}"},
     )
-    assert (response.status_code, refusal(response)["code"]) == (200, "BAD_REQUEST")
+    assert (response.status_code, refusal(response, failed="items")["code"]) == (200, "BAD_REQUEST")
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ async def test_expired_and_forged_tokens_are_told_apart(client: httpx.AsyncClien
         response = await client.post(
             "/graphql", json={"query": "{ me { name } }"}, headers={"Authorization": f"Bearer {token}"}
         )
-        assert refusal(response)["code"] == "UNAUTHENTICATED"
+        assert refusal(response, failed="me")["code"] == "UNAUTHENTICATED"
         said.append(response.json()["errors"][0]["message"])
     assert said == ["The access token has expired. Sign in again.", "The access token is not valid."]
 

@@ -73,7 +73,10 @@ async def test_graphql_masks_a_failing_query(
     assert response.status_code == 200
     extensions: dict[str, Any] = {**MASKED, "request_id": response.headers["x-request-id"]}
     place = {"path": ["me"], "locations": [{"line": 1, "column": 3}]}
-    assert response.json() == {"data": None, "errors": [{"message": SENTENCE, **place, "extensions": extensions}]}
+    assert response.json() == {
+        "data": {"me": None},
+        "errors": [{"message": SENTENCE, **place, "extensions": extensions}],
+    }
     check_hidden_and_logged(response, log)
 
 

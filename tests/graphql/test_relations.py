@@ -188,7 +188,7 @@ async def test_mutations_run_one_after_the_other_and_see_each_other(
     }
 
 
-async def test_a_failed_mutation_leaves_those_before_it_done_and_those_after_it_undone(
+async def test_a_failed_mutation_takes_no_other_with_it(
     client: httpx.AsyncClient, world: World, garden: dict[str, str]
 ) -> None:
     answer = await ask(
@@ -202,11 +202,32 @@ async def test_a_failed_mutation_leaves_those_before_it_done_and_those_after_it_
         id=garden["seeds"],
     )
     (error,) = answer["errors"]
-    assert (answer["data"], error["path"]) == (None, ["b"])
+    assert (answer["data"], error["path"]) == ({"a": {"version": 2}, "b": None, "c": {"version": 3}}, ["b"])
     assert error["extensions"]["code"] == "PRECONDITION_FAILED"
     assert error["extensions"]["details"] == {"expected_version": 1, "current_version": 2}
     item = (await read(client, world.viewer.token, f'{{ item(id: "{garden["seeds"]}") {{ title version }} }}'))["item"]
-    assert item == {"title": "one", "version": 2}
+    assert item == {"title": "three", "version": 3}
+
+
+async def test_a_failed_query_takes_no_other_with_it(
+    client: httpx.AsyncClient, world: World, garden: dict[str, str]
+) -> None:
+    answer = await ask(
+        client,
+        world.viewer.token,
+        """query($id: UUID!, $nowhere: UUID!) {
+          good: item(id: $id) { title }
+          bad: item(id: $nowhere) { title }
+          users { nodes { id } }
+        }""",
+        id=garden["seeds"],
+        nowhere="00000000-0000-0000-0000-000000000000",
+    )
+    assert answer["data"] == {"good": {"title": "seeds"}, "bad": None, "users": None}
+    assert {(error["path"][0], error["extensions"]["code"]) for error in answer["errors"]} == {
+        ("bad", "NOT_FOUND"),
+        ("users", "FORBIDDEN"),
+    }
 
 
 async def test_an_error_names_its_field_and_carries_code_details_and_request_id(
