@@ -98,7 +98,11 @@ def _get_expected_version(
     request: Request,
     if_match: Annotated[  # noqa: ARG001 - for the documentation: FastAPI hands out one line of several
         str | None,
-        Header(description='The version you edit, as its `ETag` says: `"3"`; `*` for any.', examples=["*"]),
+        Header(
+            alias="If-Match",
+            description='The version you edit, as its `ETag` says: `"3"`; `*` for any.',
+            examples=["*"],
+        ),
     ] = None,
 ) -> Expected:
     """Return the versions of an `If-Match` header (RFC 9110, section 13.1.1); `*` expects none in particular."""
@@ -122,7 +126,9 @@ async def _require_once(request: Request) -> None:
     repeated = {name for name, number in given.items() if number > 1} - _LISTS
     if not repeated:
         return
-    known = {field.alias: field.field_info.annotation for field in get_flat_params(request.scope["route"].dependant)}
+    known = {
+        field.alias.lower(): field.field_info.annotation for field in get_flat_params(request.scope["route"].dependant)
+    }
     single = sorted(name for name in repeated & known.keys() if not _is_list(known[name]))
     if single:
         raise invalid((name, "It must be given once") for name in single)

@@ -18,7 +18,7 @@ from api.body_limit import BodyLimitMiddleware
 from api.config import Settings, load_settings
 from api.error_handlers import install_error_handlers
 from api.logs import configure_logging
-from api.problems import PROBLEM_SCHEMA
+from api.openapi import DESCRIPTION, SERVERS, TAGS, describe
 from api.request_log import RequestLogMiddleware
 from api.routers import API_ROUTERS, SERVICE_ROUTERS
 from api.services.live.bus import LocalBus, RedisBus
@@ -30,12 +30,6 @@ from graphql_schema.router import graphql_router
 from graphql_schema.sharing import SharedResults
 
 logger = structlog.get_logger("twofold")
-
-DESCRIPTION = """A backend for team apps: accounts, workspaces, items and messages behind one set of services with two
-doors, REST and GraphQL. Every operation here exists at `/graphql` under the same name, with the same rules and errors.
-
-Sign up with `POST /api/users`, sign in with `POST /api/auth/login`, and send the token as `Authorization: Bearer …`.
-"""
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -62,6 +56,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         title=settings.app_name,
         version=version("twofold"),
         description=DESCRIPTION,
+        openapi_tags=TAGS,
+        servers=SERVERS,
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
@@ -89,7 +85,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         expose_headers=["ETag", "Location", "X-Request-ID", "Retry-After"],
     )
     app.add_middleware(RequestLogMiddleware)
-    _describe(app)
+    describe(app)
     return app
 
 
@@ -119,19 +115,3 @@ def _docs_page(settings: Settings) -> Any:
         )
 
     return docs
-
-
-def _describe(app: FastAPI) -> None:
-    """Add to the OpenAPI document what FastAPI cannot know: the shape of errors."""
-    generate = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        document = generate()
-        schemas = document.setdefault("components", {}).setdefault("schemas", {})
-        schemas["Problem"] = PROBLEM_SCHEMA
-        # FastAPI's own shape of validation errors, which is never sent here.
-        schemas.pop("HTTPValidationError", None)
-        schemas.pop("ValidationError", None)
-        return document
-
-    app.openapi = openapi  # type: ignore[method-assign]  # the documented way to extend it

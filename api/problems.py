@@ -1,22 +1,35 @@
 """Errors at the REST door: `application/problem+json` (RFC 9457)."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
 from starlette.responses import JSONResponse
 
-from api.core.errors import STATUS, AppError, ErrorCode
+from api.core.errors import (
+    INTERNAL,
+    STATUS,
+    AppError,
+    ErrorCode,
+    conflict,
+    forbidden,
+    invalid,
+    not_found,
+    unauthenticated,
+    version_mismatch,
+)
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 2
 
 PROBLEM_SCHEMA: dict[str, Any] = {
     "type": "object",
+    "description": "What went wrong (RFC 9457).",
     "required": ["type", "title", "status", "detail", "error"],
     "properties": {
         "type": {"type": "string", "description": "Always `about:blank`: the status says what kind it is."},
         "title": {"type": "string", "description": "The name of the status."},
-        "status": {"type": "integer", "description": "The HTTP status."},
+        "status": {"type": "integer", "minimum": 400, "maximum": 599, "description": "The HTTP status."},
         "detail": {"type": "string", "description": "What went wrong, for people."},
         "error": {
             "type": "object",
@@ -24,7 +37,11 @@ PROBLEM_SCHEMA: dict[str, Any] = {
             "properties": {
                 "code": {"type": "string", "enum": [code.value for code in ErrorCode], "description": "For programs."},
                 "message": {"type": "string", "description": "The same as `detail`."},
-                "details": {"type": "object", "description": "Depends on the code, for example `fields`."},
+                "details": {
+                    "type": "object",
+                    "additionalProperties": True,
+                    "description": "Depends on the code, for example `fields`.",
+                },
                 "request_id": {"type": "string", "description": "Finds the request in the server's log."},
             },
         },
@@ -32,10 +49,40 @@ PROBLEM_SCHEMA: dict[str, Any] = {
 }
 """The JSON schema of every error answer."""
 
+_EXAMPLES = (
+    AppError(ErrorCode.BAD_REQUEST, "The body is not valid JSON."),
+    unauthenticated(),
+    forbidden("You are viewer in this workspace; this needs editor."),
+    not_found("item"),
+    AppError(ErrorCode.METHOD_NOT_ALLOWED, "This address does not take that method."),
+    conflict("This id is taken."),
+    AppError(ErrorCode.CURSOR_EXPIRED, "The log begins at 41: read the present state.", oldest=41),
+    version_mismatch(expected=3, current=4),
+    AppError(ErrorCode.PAYLOAD_TOO_LARGE, "The body is too large."),
+    AppError(ErrorCode.UNSUPPORTED_MEDIA_TYPE, "Send the body as application/json."),
+    invalid([("title", "Field required")]),
+    AppError(ErrorCode.RATE_LIMITED, "Too many attempts. Try again later."),
+    AppError(ErrorCode.QUERY_TOO_COMPLEX, "The request asks for more than one answer may hold."),
+    INTERNAL,
+    AppError(ErrorCode.UNAVAILABLE, "The database does not answer. Try again in a moment."),
+)
+
+HEADERS: Mapping[ErrorCode, str] = {
+    ErrorCode.UNAUTHENTICATED: "WWW-Authenticate",
+    ErrorCode.RATE_LIMITED: "Retry-After",
+    ErrorCode.UNAVAILABLE: "Retry-After",
+}
+"""What stands in the head of an answer with that code."""
+
 
 def problem_response(error: AppError, request_id: str, headers: dict[str, str] | None = None) -> JSONResponse:
     """Return the answer for an error."""
-    content = {
+    content = _content(error, request_id)
+    return JSONResponse(content, error.status, {**_headers(error), **(headers or {})}, MEDIA_TYPE)
+
+
+def _content(error: AppError, request_id: str) -> dict[str, Any]:
+    return {
         "type": "about:blank",
         "title": HTTPStatus(error.status).phrase,
         "status": error.status,
@@ -47,7 +94,6 @@ def problem_response(error: AppError, request_id: str, headers: dict[str, str] |
             "request_id": request_id,
         },
     }
-    return JSONResponse(content, error.status, {**_headers(error), **(headers or {})}, MEDIA_TYPE)
 
 
 def _headers(error: AppError) -> dict[str, str]:
@@ -58,15 +104,27 @@ def _headers(error: AppError) -> dict[str, str]:
     return {}
 
 
+def examples() -> dict[str, Any]:
+    """Return an example of each code for the OpenAPI document, rendered as the answers are."""
+    return {
+        error.code.value: {"summary": error.message, "value": _content(error, "0197f2c1b3a4")} for error in _EXAMPLES
+    }
+
+
 def documented(*codes: ErrorCode) -> dict[int | str, dict[str, Any]]:
     """Return what OpenAPI says about the errors of an operation."""
     by_status: dict[int | str, list[ErrorCode]] = {}
     for code in codes:
         by_status.setdefault(STATUS[code], []).append(code)
-    return {
-        status: {
-            "description": " or ".join(f"`{code}`" for code in group),
-            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
-        }
-        for status, group in by_status.items()
+    return {status: _documented(group) for status, group in by_status.items()}
+
+
+def _documented(codes: list[ErrorCode]) -> dict[str, Any]:
+    named = {code.value: {"$ref": f"#/components/examples/{code}"} for code in codes}
+    answer: dict[str, Any] = {
+        "description": " or ".join(f"`{code}`" for code in codes),
+        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": named}},
     }
+    for name in {HEADERS[code] for code in codes if code in HEADERS}:
+        answer.setdefault("headers", {})[name] = {"$ref": f"#/components/headers/{name}"}
+    return answer

@@ -1,6 +1,6 @@
 """Shared by the REST routers: how lists, versions and errors are rendered."""
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from fastapi import APIRouter, Response
 from starlette.requests import Request
@@ -14,6 +14,8 @@ from api.schemas.types import Output
 from db.models import Base
 from db.models.base import Edited
 from db.paging import Page
+
+Responses = dict[int | str, dict[str, Any]]
 
 M = TypeVar("M", bound=Base)
 O = TypeVar("O", bound=Output)  # noqa: E741 - a type variable, never next to a zero
@@ -32,6 +34,17 @@ ALWAYS = (
 GUARDED = documented(ErrorCode.FORBIDDEN, ErrorCode.NOT_FOUND)
 CHANGING = documented(ErrorCode.FORBIDDEN, ErrorCode.NOT_FOUND, ErrorCode.CONFLICT, ErrorCode.UNSUPPORTED_MEDIA_TYPE)
 VERSIONED = {**CHANGING, **documented(ErrorCode.PRECONDITION_FAILED)}
+
+_ETAG = {"ETag": {"$ref": "#/components/headers/ETag"}}
+_LOCATION = {"Location": {"$ref": "#/components/headers/Location"}}
+
+TAGGED: Responses = {200: {"headers": _ETAG}}
+"""What `tag_version` adds to an answer."""
+
+CREATED: Responses = {201: {"headers": _LOCATION}}
+"""What `tag_created` adds to an answer."""
+
+CREATED_AND_TAGGED: Responses = {201: {"headers": {**_LOCATION, **_ETAG}}}
 
 
 def resource_router(tag: str) -> APIRouter:

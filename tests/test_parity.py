@@ -157,7 +157,7 @@ def test_an_operation_takes_the_same_at_both_doors(operation: str) -> None:
 def _rest_parameters(operation: str) -> set[str]:
     parameters = operations()[operation].get("parameters", [])
     names = {one["name"] for one in parameters if one["in"] in ("path", "query")} - _paging(operation)
-    if any(one["name"] == "if-match" for one in parameters):
+    if any(one["name"] == "If-Match" for one in parameters):
         names.add("expected_version")
     if operation in ("list_members", "list_changes", "add_member", "update_member", "remove_member"):
         # `id` in a path under /workspaces; where a member or a change is meant, it needs its whole name.
@@ -319,8 +319,10 @@ def test_every_operation_of_rest_is_documented_with_its_errors(operation: str) -
     assert all(parameter["description"] for parameter in one.get("parameters", []))
     errors = {status: answer for status, answer in one["responses"].items() if int(status) >= 400}
     for status, answer in errors.items():
-        assert answer["content"] == {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
         codes = re.findall(r"`(\w+)`", answer["description"])
+        examples = {code: {"$ref": f"#/components/examples/{code}"} for code in codes}
+        schema = {"$ref": "#/components/schemas/Problem"}
+        assert answer["content"] == {MEDIA_TYPE: {"schema": schema, "examples": examples}}
         assert codes
         assert {STATUS[code] for code in codes} == {int(status)}
     assert _expected_errors(operation) <= set(errors)
@@ -333,7 +335,7 @@ def _expected_errors(operation: str) -> set[str]:
     names = {parameter["name"] for parameter in operations()[operation].get("parameters", [])}
     if "id" in names:
         expected |= {"403", "404"}
-    if "if-match" in names:
+    if "If-Match" in names:
         expected |= {"412"}
     if "requestBody" in operations()[operation]:
         expected |= {"413", "415"}

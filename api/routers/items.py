@@ -5,7 +5,17 @@ from typing import Annotated
 from fastapi import Query, Request, Response, status
 
 from api.dependencies import CurrentActor, ExpectedVersion, Id, Read, Write, page_of
-from api.rest import CHANGING, GUARDED, VERSIONED, listing, resource_router, tag_created, tag_version
+from api.rest import (
+    CHANGING,
+    CREATED_AND_TAGGED,
+    GUARDED,
+    TAGGED,
+    VERSIONED,
+    listing,
+    resource_router,
+    tag_created,
+    tag_version,
+)
 from api.schemas.items import ItemCreate, ItemList, ItemQuery, ItemRead, ItemUpdate
 from api.schemas.scalars import Switch
 from api.services import items
@@ -20,7 +30,7 @@ async def list_items(query: Annotated[ItemQuery, Query()], uow: Read, actor: Cur
     return listing(ItemList, ItemRead, page)
 
 
-@router.post("/items", status_code=status.HTTP_201_CREATED, responses=CHANGING)
+@router.post("/items", status_code=status.HTTP_201_CREATED, responses=CHANGING | CREATED_AND_TAGGED)
 async def create_item(
     data: ItemCreate, uow: Write, actor: CurrentActor, request: Request, response: Response
 ) -> ItemRead:
@@ -31,7 +41,7 @@ async def create_item(
     return ItemRead.model_validate(item)
 
 
-@router.get("/items/{id}", responses=GUARDED)
+@router.get("/items/{id}", responses=GUARDED | TAGGED)
 async def get_item(item_id: Id, uow: Read, actor: CurrentActor, response: Response) -> ItemRead:
     """Return an item, in the trash or not."""
     item = await items.get_item(uow, actor, item_id)
@@ -39,7 +49,7 @@ async def get_item(item_id: Id, uow: Read, actor: CurrentActor, response: Respon
     return ItemRead.model_validate(item)
 
 
-@router.patch("/items/{id}", responses=VERSIONED)
+@router.patch("/items/{id}", responses=VERSIONED | TAGGED)
 async def update_item(
     item_id: Id, data: ItemUpdate, uow: Write, actor: CurrentActor, expected: ExpectedVersion, response: Response
 ) -> ItemRead:
@@ -62,7 +72,7 @@ async def delete_item(
     await items.delete_item(uow, actor, item_id, permanent=permanent, expected_version=expected)
 
 
-@router.post("/items/{id}/restore", responses=CHANGING)
+@router.post("/items/{id}/restore", responses=CHANGING | TAGGED)
 async def restore_item(item_id: Id, uow: Write, actor: CurrentActor, response: Response) -> ItemRead:
     """Take an item out of the trash, for editors."""
     item = await items.restore_item(uow, actor, item_id)

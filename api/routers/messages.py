@@ -5,7 +5,17 @@ from typing import Annotated
 from fastapi import Query, Request, Response, status
 
 from api.dependencies import CurrentActor, ExpectedVersion, Id, Read, Write, page_of
-from api.rest import CHANGING, GUARDED, VERSIONED, listing, resource_router, tag_created, tag_version
+from api.rest import (
+    CHANGING,
+    CREATED_AND_TAGGED,
+    GUARDED,
+    TAGGED,
+    VERSIONED,
+    listing,
+    resource_router,
+    tag_created,
+    tag_version,
+)
 from api.schemas.messages import MessageCreate, MessageList, MessageQuery, MessageRead, MessageUpdate
 from api.services import messages
 
@@ -21,7 +31,7 @@ async def list_messages(query: Annotated[MessageQuery, Query()], uow: Read, acto
     return listing(MessageList, MessageRead, page)
 
 
-@router.post("/messages", status_code=status.HTTP_201_CREATED, responses=CHANGING)
+@router.post("/messages", status_code=status.HTTP_201_CREATED, responses=CHANGING | CREATED_AND_TAGGED)
 async def create_message(
     data: MessageCreate, uow: Write, actor: CurrentActor, request: Request, response: Response
 ) -> MessageRead:
@@ -32,7 +42,7 @@ async def create_message(
     return MessageRead.model_validate(message)
 
 
-@router.get("/messages/{id}", responses=GUARDED)
+@router.get("/messages/{id}", responses=GUARDED | TAGGED)
 async def get_message(message_id: Id, uow: Read, actor: CurrentActor, response: Response) -> MessageRead:
     """Return a message."""
     message = await messages.get_message(uow, actor, message_id)
@@ -40,7 +50,7 @@ async def get_message(message_id: Id, uow: Read, actor: CurrentActor, response: 
     return MessageRead.model_validate(message)
 
 
-@router.patch("/messages/{id}", responses=VERSIONED)
+@router.patch("/messages/{id}", responses=VERSIONED | TAGGED)
 async def update_message(
     message_id: Id,
     data: MessageUpdate,

@@ -29,7 +29,10 @@ REFUSALS = {**GUARDED, **documented(ErrorCode.CURSOR_EXPIRED, ErrorCode.RATE_LIM
 
 LastEventId = Annotated[
     str | None,
-    Header(description="The last `id` received, which a browser sends by itself. It wins over `after`."),
+    Header(
+        alias="Last-Event-ID",
+        description="The last `id` received, which a browser sends by itself. It wins over `after`.",
+    ),
 ]
 
 

@@ -7,7 +7,7 @@ from fastapi import Query, Request, Response, status
 from api.core.errors import ErrorCode
 from api.dependencies import CurrentActor, Id, InstalledIdentity, Read, Write, page_of
 from api.problems import documented
-from api.rest import CHANGING, GUARDED, listing, resource_router, tag_created
+from api.rest import CHANGING, CREATED, GUARDED, listing, resource_router, tag_created
 from api.schemas.pages import PageQuery
 from api.schemas.users import AccountList, AccountRead, MeUpdate, UserCreate, UserUpdate
 from api.services import users
@@ -15,7 +15,7 @@ from api.services import users
 router = resource_router("users")
 
 
-@router.post("/users", status_code=status.HTTP_201_CREATED, responses=CHANGING)
+@router.post("/users", status_code=status.HTTP_201_CREATED, responses=CHANGING | CREATED)
 async def create_user(
     data: UserCreate, uow: Write, actor: CurrentActor, identity: InstalledIdentity, request: Request, response: Response
 ) -> AccountRead:

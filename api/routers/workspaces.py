@@ -5,7 +5,17 @@ from typing import Annotated
 from fastapi import Query, Request, Response, status
 
 from api.dependencies import CurrentActor, ExpectedVersion, Id, Read, Write, page_of
-from api.rest import CHANGING, GUARDED, VERSIONED, listing, resource_router, tag_created, tag_version
+from api.rest import (
+    CHANGING,
+    CREATED_AND_TAGGED,
+    GUARDED,
+    TAGGED,
+    VERSIONED,
+    listing,
+    resource_router,
+    tag_created,
+    tag_version,
+)
 from api.schemas.pages import PageQuery
 from api.schemas.workspaces import WorkspaceCreate, WorkspaceList, WorkspaceRead, WorkspaceUpdate
 from api.services import workspaces
@@ -20,7 +30,7 @@ async def list_workspaces(query: Annotated[PageQuery, Query()], uow: Read, actor
     return listing(WorkspaceList, WorkspaceRead, page)
 
 
-@router.post("/workspaces", status_code=status.HTTP_201_CREATED, responses=CHANGING)
+@router.post("/workspaces", status_code=status.HTTP_201_CREATED, responses=CHANGING | CREATED_AND_TAGGED)
 async def create_workspace(
     data: WorkspaceCreate, uow: Write, actor: CurrentActor, request: Request, response: Response
 ) -> WorkspaceRead:
@@ -31,7 +41,7 @@ async def create_workspace(
     return WorkspaceRead.model_validate(workspace)
 
 
-@router.get("/workspaces/{id}", responses=GUARDED)
+@router.get("/workspaces/{id}", responses=GUARDED | TAGGED)
 async def get_workspace(workspace_id: Id, uow: Read, actor: CurrentActor, response: Response) -> WorkspaceRead:
     """Return one of your workspaces."""
     workspace = await workspaces.get_workspace(uow, actor, workspace_id)
@@ -39,7 +49,7 @@ async def get_workspace(workspace_id: Id, uow: Read, actor: CurrentActor, respon
     return WorkspaceRead.model_validate(workspace)
 
 
-@router.patch("/workspaces/{id}", responses=VERSIONED)
+@router.patch("/workspaces/{id}", responses=VERSIONED | TAGGED)
 async def update_workspace(
     workspace_id: Id,
     data: WorkspaceUpdate,

@@ -5,20 +5,21 @@ from uuid import UUID
 
 from pydantic import Field, WithJsonSchema
 
-from api.schemas.pages import DEFAULT_LIMIT, Limit
-from api.schemas.scalars import Whole
-from api.schemas.types import Input, Moment, Output
+from api.schemas.pages import DEFAULT_LIMIT, MAX_LIMIT, Limit
+from api.schemas.scalars import AsWhole
+from api.schemas.types import Input, Moment, Output, Seq, Version
 from db.models import ChangeKind, EntityKind
 
 State = Annotated[dict[str, Any], WithJsonSchema({"type": "object", "additionalProperties": True})]
-Seq = Annotated[Whole, Field(ge=0, le=2**53 - 1)]
-"""A number of the log; 2^53 - 1 is the largest whole number that is exact in JSON everywhere (RFC 8259, section 6)."""
+
+GivenSeq = Annotated[Seq, AsWhole]
+"""A number of the log that a client sends."""
 
 
 class ChangeQuery(Input):
     """Which part of the log is wanted."""
 
-    after: Annotated[Seq, Field(description="The last number you have seen; 0 for all.")] = 0
+    after: Annotated[GivenSeq, Field(description="The last number you have seen; 0 for all.")] = 0
     limit: Limit = DEFAULT_LIMIT
 
 
@@ -26,13 +27,13 @@ class ChangeRead(Output):
     """One entry of a workspace's log."""
 
     workspace_id: Annotated[UUID, Field(description="Whose log.")]
-    seq: Annotated[int, Field(description="1, 2, 3, … without gaps, in the order of commits.")]
+    seq: Annotated[Seq, Field(description="1, 2, 3, … without gaps, in the order of commits.")]
     at: Annotated[Moment, Field(description="When.")]
     actor_id: Annotated[UUID | None, Field(description="Who did it; null is the system.")]
     kind: Annotated[ChangeKind, Field(description="What was done.")]
     entity: Annotated[EntityKind, Field(description="To what.")]
     entity_id: Annotated[UUID, Field(description="Its id; of a member, the user's id.")]
-    version: Annotated[int, Field(description="Its version after the change.")]
+    version: Annotated[Version, Field(description="Its version after the change.")]
     state: Annotated[State | None, Field(description="The state after; null when it is gone for good.")]
     changed: Annotated[State, Field(description="The former values of what changed.")]
 
@@ -40,6 +41,6 @@ class ChangeRead(Output):
 class ChangeList(Output):
     """A stretch of a workspace's log. Ask again with `after` set to the last `seq` you got."""
 
-    data: Annotated[list[ChangeRead], Field(description="Entries in order.")]
-    seq: Annotated[int, Field(description="Number of the last entry of the whole log.")]
+    data: Annotated[list[ChangeRead], Field(max_length=MAX_LIMIT, description="Entries in order.")]
+    seq: Annotated[Seq, Field(description="Number of the last entry of the whole log.")]
     has_more: Annotated[bool, Field(description="Whether entries follow.")]

@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import MISSING, BeforeValidator, Field
 
 from api.schemas.pages import Listing, PageQuery
-from api.schemas.scalars import Switch, Uuid, Whole, parse_uuid
+from api.schemas.scalars import AsWhole, Switch, Uuid, parse_uuid
 from api.schemas.types import (
     Description,
     Input,
@@ -19,10 +19,14 @@ from api.schemas.types import (
     Tag,
     Tags,
     Title,
+    Version,
 )
 from db.models import ItemStatus
 
 ITEM_ID = "Choose it yourself, best a UUIDv7, and a repeated request creates no second."
+
+
+Level = Annotated[int, Field(ge=0, le=4), AsWhole]
 
 
 class ItemSort(StrEnum):
@@ -46,9 +50,9 @@ class ItemCreate(Input):
     id: Annotated[Uuid | None, Field(description=ITEM_ID)] = None
     workspace_id: Annotated[Uuid | None, Field(description="Where; your personal workspace if absent.")] = None
     title: Annotated[Title, Field(description="1 to 200 characters.", examples=["Buy seeds"])]
-    description: Annotated[Description, Field(description="Up to 20,000 characters.")] = ""
-    status: Annotated[ItemStatus, Field(description="How far it is.")] = ItemStatus.OPEN
-    priority: Annotated[Priority, Field(description="0 (none) to 4 (urgent).")] = 0
+    description: Annotated[Description, Field(description="Up to 20,000 characters; empty if absent.")] = ""
+    status: Annotated[ItemStatus, Field(description="How far it is; `open` if absent.")] = ItemStatus.OPEN
+    priority: Annotated[Priority, Field(description="0 (none) to 4 (urgent); 0 if absent.")] = 0
     tags: Annotated[Tags, Field(description="Up to 20, each up to 50 characters.", examples=[["garden"]])] = []
     fields: Annotated[
         JsonObject, Field(description="Whatever else you keep: a JSON object up to 16 KiB.", examples=[{"bed": 3}])
@@ -86,8 +90,8 @@ class ItemFilter(Input):
     ] = None
     owner_id: Annotated[Uuid | None, Field(description="Made by this user.")] = None
     tag: Annotated[Tag | None, Field(description="Carries exactly this tag.")] = None
-    priority_from: Annotated[Whole | None, Field(ge=0, le=4, description="This priority or higher.")] = None
-    priority_to: Annotated[Whole | None, Field(ge=0, le=4, description="This priority or lower.")] = None
+    priority_from: Annotated[Level | None, Field(description="This priority or higher.")] = None
+    priority_to: Annotated[Level | None, Field(description="This priority or lower.")] = None
     created_from: Annotated[Moment | None, Field(description="Made then or later.")] = None
     created_to: Annotated[Moment | None, Field(description="Made before.")] = None
     updated_from: Annotated[Moment | None, Field(description="Changed then or later.")] = None
@@ -114,14 +118,14 @@ class ItemRead(Output):
     workspace_id: Annotated[UUID, Field(description="Where it is.")]
     owner_id: Annotated[UUID, Field(description="Who made it.")]
     assignee_id: Annotated[UUID | None, Field(description="Who shall do it.")]
-    title: Annotated[str, Field(description="What it is called.")]
-    description: Annotated[str, Field(description="What it is about.")]
+    title: Annotated[str, Field(max_length=200, description="What it is called.")]
+    description: Annotated[str, Field(max_length=20_000, description="What it is about.")]
     status: Annotated[ItemStatus, Field(description="How far it is.")]
-    priority: Annotated[int, Field(description="0 (none) to 4 (urgent).")]
-    tags: Annotated[list[str], Field(description="Its tags.")]
+    priority: Annotated[int, Field(ge=0, le=4, description="0 (none) to 4 (urgent).")]
+    tags: Annotated[list[Annotated[str, Field(max_length=50)]], Field(max_length=20, description="Its tags.")]
     fields: Annotated[JsonObject, Field(description="Whatever else you keep.")]
     due_at: Annotated[Moment | None, Field(description="When it shall be done.")]
-    version: Annotated[int, Field(description="Rises with each change; see `If-Match` and `expectedVersion`.")]
+    version: Annotated[Version, Field(description="Rises with each change; see `If-Match` and `expectedVersion`.")]
     created_at: Annotated[Moment, Field(description="When it was made.")]
     updated_at: Annotated[Moment, Field(description="When it last changed.")]
     deleted_at: Annotated[Moment | None, Field(description="When it was moved to the trash.")]

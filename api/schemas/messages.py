@@ -8,7 +8,7 @@ from pydantic import MISSING, Field
 
 from api.schemas.pages import Listing, PageQuery
 from api.schemas.scalars import Uuid
-from api.schemas.types import Body, Input, Moment, Output
+from api.schemas.types import Body, Input, Moment, Output, Version
 
 
 class MessageSort(StrEnum):
@@ -54,8 +54,8 @@ class MessageRead(Output):
     workspace_id: Annotated[UUID, Field(description="Where it was written.")]
     item_id: Annotated[UUID | None, Field(description="The item whose thread it belongs to; null in the room.")]
     author_id: Annotated[UUID, Field(description="Who wrote it.")]
-    body: Annotated[str, Field(description="The text.")]
-    version: Annotated[int, Field(description="Rises with each change.")]
+    body: Annotated[str, Field(max_length=10_000, description="The text.")]
+    version: Annotated[Version, Field(description="Rises with each change.")]
     created_at: Annotated[Moment, Field(description="When it was written.")]
     updated_at: Annotated[Moment, Field(description="When it last changed.")]
 

@@ -45,8 +45,8 @@ def _switch_text(value: object) -> object:
 Uuid = Annotated[UUID, BeforeValidator(parse_uuid)]
 """An id that a client sends."""
 
-Whole = Annotated[int, BeforeValidator(_whole_text)]
-"""A whole number, also as the text of a query string."""
+AsWhole = BeforeValidator(_whole_text)
+"""Of a whole number, also as the text of a query string. It stands after the bounds, or OpenAPI would not show them."""
 
 Switch = Annotated[bool, BeforeValidator(_switch_text)]
 """True or false, also as the text of a query string."""

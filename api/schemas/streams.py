@@ -6,9 +6,9 @@ from uuid import UUID
 from pydantic import Field
 
 from api.core.live import Effect
-from api.schemas.changes import Seq, State
+from api.schemas.changes import GivenSeq, State
 from api.schemas.items import ItemFilter, ItemRead
-from api.schemas.types import Moment, Output
+from api.schemas.types import Moment, Output, Seq
 from db.models import ChangeKind
 
 
@@ -16,7 +16,7 @@ class StreamQuery(ItemFilter):
     """From where to watch, and optionally which items."""
 
     after: Annotated[
-        Seq | None, Field(description="The last number you have seen: what follows it is replayed first.")
+        GivenSeq | None, Field(description="The last number you have seen: what follows it is replayed first.")
     ] = None
     ticket: Annotated[str | None, Field(max_length=2048, description="Instead of the `Authorization` header.")] = None
 
@@ -29,7 +29,7 @@ class StreamQuery(ItemFilter):
 class ItemEventRead(Output):
     """What a change does to a filtered list of items."""
 
-    seq: Annotated[int, Field(description="Number of the change.")]
+    seq: Annotated[Seq, Field(description="Number of the change.")]
     at: Annotated[Moment, Field(description="When.")]
     actor_id: Annotated[UUID | None, Field(description="Who did it; null is the system.")]
     kind: Annotated[ChangeKind, Field(description="What was done.")]

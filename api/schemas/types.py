@@ -24,16 +24,22 @@ MAX_FIELDS_BYTES = 16 * 1024
 MAX_FIELDS_DEPTH = 32
 
 
+def _without_defaults(schema: dict[str, Any]) -> None:
+    """Leave defaults to the descriptions: generated clients would demand, or always send, what has one."""
+    for field in schema.get("properties", {}).values():
+        field.pop("default", None)
+
+
 class Input(BaseModel):
     """What a client sends. Unknown fields are refused, never ignored."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra=_without_defaults)
 
 
 class Output(BaseModel):
-    """What a client gets, read off a row."""
+    """What a client gets, read off a row. Every field is there, those with a default too."""
 
-    model_config = ConfigDict(from_attributes=True, frozen=True)
+    model_config = ConfigDict(from_attributes=True, frozen=True, json_schema_serialization_defaults_required=True)
 
 
 def _printable(text: str) -> str:
@@ -141,13 +147,19 @@ Description = Annotated[str, Field(max_length=20_000), AfterValidator(_printable
 Body = Annotated[str, Field(min_length=1, max_length=10_000), AfterValidator(_printable), AfterValidator(_visible)]
 
 Flag = StrictBool
-Priority = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=4)]
+Priority = Annotated[int, Field(ge=0, le=4), BeforeValidator(_whole)]
+Version = Annotated[int, Field(ge=1, le=2**31 - 1)]
+Seconds = Annotated[int, Field(ge=0)]
+Count = Annotated[int, Field(ge=0)]
+Seq = Annotated[int, Field(ge=0, le=2**53 - 1)]
+"""A number of the log; 2^53 - 1 is the largest whole number that is exact in JSON everywhere (RFC 8259, section 6)."""
 
 Moment = Annotated[
     AwareDatetime,
     BeforeValidator(_iso_text),
     AfterValidator(_to_utc),
     PlainSerializer(format_moment, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
 """A point in time, by the profile of ISO 8601 that RFC 3339 is: any zone comes in, UTC goes out.
 

@@ -8,7 +8,7 @@ from pydantic import MISSING, AfterValidator, Field, SecretStr, ValidationInfo
 from api.schemas.emails import Email, GivenEmail
 from api.schemas.pages import Listing
 from api.schemas.scalars import Uuid
-from api.schemas.types import Flag, Input, Moment, Name, Output
+from api.schemas.types import Flag, Input, Moment, Name, Output, Seconds, Version
 from db.models import UserRole
 
 
@@ -51,7 +51,9 @@ class UserCreate(Input):
     ]
     password: Annotated[Password, Field(examples=["Analytical1"])]
     password_confirm: Annotated[Confirmation, Field(examples=["Analytical1"])]
-    role: Annotated[UserRole, Field(description="Administrators alone may create administrators.")] = UserRole.MEMBER
+    role: Annotated[
+        UserRole, Field(description="`member` if absent. Administrators alone may create administrators.")
+    ] = UserRole.MEMBER
 
 
 class MeUpdate(Input):
@@ -83,12 +85,12 @@ class AccountRead(Output):
     """An account, as its owner and administrators see it."""
 
     id: Annotated[UUID, Field(description="The user's id.")]
-    name: Annotated[str, Field(description="The name others see.")]
-    email: Annotated[str, Field(description="In lower case.")]
+    name: Annotated[str, Field(max_length=100, description="The name others see.")]
+    email: Annotated[str, Field(max_length=254, description="In lower case.")]
     role: Annotated[UserRole, Field(description="What the account may do to others.")]
     disabled: Annotated[bool, Field(description="Whether it is kept from signing in.")]
     personal_workspace_id: Annotated[UUID, Field(description="The workspace that came with the account.")]
-    version: Annotated[int, Field(description="Rises with each change.")]
+    version: Annotated[Version, Field(description="Rises with each change.")]
     created_at: Annotated[Moment, Field(description="When it was made.")]
     updated_at: Annotated[Moment, Field(description="When it last changed.")]
 
@@ -101,7 +103,7 @@ class UserRead(Output):
     """A user, as colleagues see it."""
 
     id: Annotated[UUID, Field(description="The user's id.")]
-    name: Annotated[str, Field(description="The user's name.")]
+    name: Annotated[str, Field(max_length=100, description="The user's name.")]
 
 
 class Login(Input):
@@ -119,7 +121,7 @@ class AccessToken(Output):
 
     access_token: Annotated[str, Field(description="Send it as `Authorization: Bearer …`.")]
     token_type: Annotated[str, Field(description="Always `bearer`.")] = "bearer"  # noqa: S105 - the kind, no secret
-    expires_in: Annotated[int, Field(description="Seconds until it expires.")]
+    expires_in: Annotated[Seconds, Field(description="Seconds until it expires.")]
 
 
 class StreamTicketCreate(Input):
@@ -133,6 +135,6 @@ class StreamTicket(Output):
 
     ticket: Annotated[str, Field(description="Put it into the address as `ticket`.")]
     expires_in: Annotated[
-        int,
+        Seconds,
         Field(description="Seconds for which it opens streams; an open one goes on as long as your access token."),
     ]

@@ -8,7 +8,7 @@ from pydantic import MISSING, AfterValidator, Field, ValidationInfo
 from api.schemas.emails import Email
 from api.schemas.pages import Listing
 from api.schemas.scalars import Uuid
-from api.schemas.types import Input, Moment, Name, Output
+from api.schemas.types import Input, Moment, Name, Output, Seq, Version
 from db.models import Role
 
 
@@ -31,9 +31,9 @@ class WorkspaceState(Output):
     """A workspace, as the change log keeps it."""
 
     id: Annotated[UUID, Field(description="The workspace's id.")]
-    name: Annotated[str, Field(description="Its name.")]
+    name: Annotated[str, Field(max_length=100, description="Its name.")]
     personal: Annotated[bool, Field(description="Whether it came with an account; such a one cannot be deleted.")]
-    version: Annotated[int, Field(description="Rises with each change of the workspace itself.")]
+    version: Annotated[Version, Field(description="Rises with each change of the workspace itself.")]
     created_at: Annotated[Moment, Field(description="When it was made.")]
     updated_at: Annotated[Moment, Field(description="When it last changed.")]
 
@@ -41,7 +41,7 @@ class WorkspaceState(Output):
 class WorkspaceRead(WorkspaceState):
     """A workspace."""
 
-    seq: Annotated[int, Field(description="Number of the last change in its log.")]
+    seq: Annotated[Seq, Field(description="Number of the last change in its log.")]
 
 
 class WorkspaceList(Listing[WorkspaceRead]):
@@ -63,7 +63,7 @@ class MemberAdd(Input):
         AfterValidator(_one_of_two),
         Field(description="or this.", examples=["grace@example.com"], validate_default=True),
     ] = None
-    role: Annotated[Role, Field(description="What the member may do.")] = Role.EDITOR
+    role: Annotated[Role, Field(description="What the member may do; `editor` if absent.")] = Role.EDITOR
 
 
 class MemberUpdate(Input):
@@ -78,7 +78,7 @@ class MemberState(Output):
     workspace_id: Annotated[UUID, Field(description="Where.")]
     user_id: Annotated[UUID, Field(description="Who.")]
     role: Annotated[Role, Field(description="What the member may do.")]
-    version: Annotated[int, Field(description="Rises with each change.")]
+    version: Annotated[Version, Field(description="Rises with each change.")]
     created_at: Annotated[Moment, Field(description="When the member was let in.")]
     updated_at: Annotated[Moment, Field(description="When the role last changed.")]
 
@@ -87,8 +87,8 @@ class MemberUser(Output):
     """The person behind a member."""
 
     id: Annotated[UUID, Field(description="The user's id.")]
-    name: Annotated[str, Field(description="The user's name.")]
-    email: Annotated[str | None, Field(description="The user's e-mail address.")]
+    name: Annotated[str, Field(max_length=100, description="The user's name.")]
+    email: Annotated[str | None, Field(max_length=254, description="The user's e-mail address.")]
 
 
 class MemberRead(MemberState):

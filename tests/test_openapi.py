@@ -1,0 +1,169 @@
+"""The OpenAPI document says what is answered, and nothing that generators would stumble over."""
+
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import httpx
+import pytest
+from jsonschema_rs import Draft202012Validator
+
+from api.config import Settings
+from api.core.errors import STATUS, ErrorCode
+from api.main import create_app
+from api.openapi import PUBLIC, TAGS
+from tests.doors.door import Door
+from tests.doors.people import World
+from tests.doors.test_matrix import CODES, EXPECTED
+
+UNLOCKED = {*PUBLIC, "get_health", "get_ready"}
+
+
+@cache
+def document() -> dict[str, Any]:
+    generated: dict[str, Any] = create_app(Settings.model_construct(secret_key=None)).openapi()
+    return generated
+
+
+def operations() -> dict[str, dict[str, Any]]:
+    return {one["operationId"]: one for methods in document()["paths"].values() for one in methods.values()}
+
+
+def schemas(node: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield every schema with a type, wherever it stands, and its path."""
+    if isinstance(node, dict):
+        if isinstance(node.get("type"), str):
+            yield path, node
+        for key, part in node.items():
+            yield from schemas(part, f"{path}/{key}")
+    elif isinstance(node, list):
+        for index, part in enumerate(node):
+            yield from schemas(part, f"{path}/{index}")
+
+
+def sent() -> dict[str, Any]:
+    """Return the parameters and the schemas of bodies."""
+    parameters = {name: one.get("parameters", []) for name, one in operations().items()}
+    bodies = {name: one for name, one in document()["components"]["schemas"].items() if name in body_names()}
+    return {**parameters, **bodies}
+
+
+def body_names() -> set[str]:
+    bodies = [one["requestBody"]["content"] for one in operations().values() if "requestBody" in one]
+    assert all(set(body) == {"application/json"} for body in bodies)
+    return {body["application/json"]["schema"]["$ref"].rsplit("/", 1)[1] for body in bodies}
+
+
+def test_it_is_a_document_of_the_version_that_it_names() -> None:
+    assert document()["openapi"].startswith("3.1.")
+    assert "itemSchema" not in str(document())
+    stream = operations()["stream_changes"]["responses"]["200"]["content"]
+    assert stream == {"text/event-stream": {"schema": {"type": "string"}}}
+
+
+def test_asked_twice_it_is_the_same() -> None:
+    app = create_app(Settings.model_construct(secret_key=None))
+    first = str(app.openapi())
+    assert str(app.openapi()) == first == str(document())
+
+
+def test_what_needs_no_token_shows_no_lock() -> None:
+    locked = {name for name, one in operations().items() if one.get("security")}
+    assert locked == set(operations()) - UNLOCKED
+    assert all(operations()[name]["security"] == [{"bearer": []}] for name in locked)
+
+
+def test_tags_are_described_and_the_server_is_where_the_document_is() -> None:
+    used = {tag for one in operations().values() for tag in one["tags"]}
+    assert document()["tags"] == TAGS
+    assert {tag["name"] for tag in TAGS} == used
+    assert [server["url"] for server in document()["servers"]] == ["/"]
+
+
+def test_every_bounded_number_text_and_list_shows_its_bounds() -> None:
+    for path, schema in schemas(document()["components"]["schemas"] | document()["paths"]):
+        if schema["type"] in ("integer", "number"):
+            assert {"minimum"} <= set(schema), path
+        if schema["type"] == "array":
+            assert "maxItems" in schema, path
+    for path, schema in schemas({name: one for name, one in sent().items() if name in body_names()}):
+        if schema["type"] == "string":
+            assert {"maxLength", "format", "enum"} & set(schema), path
+    text = {path for path, schema in schemas(document()) if {"ge", "le", "gt", "lt"} & set(schema)}
+    assert text == set()
+
+
+def test_what_has_a_default_may_be_left_out_and_what_is_answered_is_always_there() -> None:
+    names = body_names()
+    for name, schema in document()["components"]["schemas"].items():
+        properties = schema.get("properties", {})
+        if name in names:
+            assert not [key for key, one in properties.items() if "default" in one], name
+        elif properties:
+            assert set(schema["required"]) == set(properties), name
+    assert document()["components"]["schemas"]["ItemCreate"]["required"] == ["title"]
+
+
+def test_no_parameter_can_be_null() -> None:
+    parameters = [one for operation in operations().values() for one in operation.get("parameters", [])]
+    assert "null" not in {schema["type"] for _, schema in schemas(parameters)}
+
+
+@pytest.mark.parametrize("code", [code.value for code in ErrorCode])
+def test_the_example_of_an_error_has_the_code_of_its_status(code: str) -> None:
+    components = document()["components"]
+    problem = components["examples"][code]["value"]
+    Draft202012Validator(components["schemas"]["Problem"]).validate(problem)
+    assert problem["error"]["code"] == code
+    assert problem["status"] == STATUS[ErrorCode(code)]
+    assert problem["detail"] == problem["error"]["message"] == components["examples"][code]["summary"]
+
+
+def test_whatever_refuses_somebody_is_documented() -> None:
+    assert set(CODES.values()) - {"OK"} <= set(ErrorCode)
+    for case, codes in EXPECTED.items():
+        name = case.partition("/")[0]
+        refusals = {str(STATUS[ErrorCode(code)]) for code in codes.values() if code != "OK"}
+        assert refusals <= set(operations()[name]["responses"]), case
+
+
+async def test_headers_are_documented_where_they_are_answered(
+    rest: Door, world: World, client: httpx.AsyncClient
+) -> None:
+    token = {"Authorization": f"Bearer {world.editor.token}"}
+    place = str(world.workspace)
+    account = {"name": "New", "email": "new@example.com", "password": "Analytical1", "password_confirm": "Analytical1"}
+    made: dict[str, str] = {}
+    calls: list[tuple[str, str, str, Any]] = [("create_user", "POST", "/api/users", account)]
+    for kind, body, change in (
+        ("item", {"workspace_id": place, "title": "Seeds"}, {"title": "Weeds"}),
+        ("message", {"workspace_id": place, "body": "Which?"}, {"body": "These."}),
+        ("workspace", {"name": "Shed"}, {"name": "Barn"}),
+    ):
+        path = f"/api/{kind}s"
+        created = await client.post(path, json=body, headers=token)
+        made[kind] = f"{path}/{created.json()['id']}"
+        assert created.headers["location"] == made[kind]
+        assert documented_headers(created, f"create_{kind}") == {"etag", "location", "x-request-id"}
+        calls += [(f"get_{kind}", "GET", made[kind], None), (f"update_{kind}", "PATCH", made[kind], change)]
+    calls += [
+        ("delete_item", "DELETE", made["item"], None),
+        ("restore_item", "POST", f"{made['item']}/restore", None),
+        ("get_me", "GET", "/api/users/me", None),
+        ("list_items", "GET", "/api/items", None),
+    ]
+    for name, method, path, body in calls:
+        answer = await client.request(method, path, json=body, headers=token)
+        assert answer.is_success, answer.text
+        documented_headers(answer, name)
+    refused = await client.get("/api/users/me")
+    assert documented_headers(refused, "get_me") == {"www-authenticate", "x-request-id"}
+
+
+def documented_headers(answer: httpx.Response, name: str) -> set[str]:
+    """Return the headers that mean something and came, which must be those that the document names."""
+    entry = operations()[name]["responses"][str(answer.status_code)]
+    known = {header.lower() for header in document()["components"]["headers"]}
+    came = {header for header in answer.headers if header in known}
+    assert came == {header.lower() for header in entry["headers"]}, name
+    return came
