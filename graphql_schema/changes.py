@@ -5,6 +5,7 @@ from uuid import UUID
 
 import strawberry
 
+from api.core.node_keys import ChangeKey
 from api.schemas import changes as schemas
 from api.schemas.pages import DEFAULT_LIMIT
 from api.services import changes, users
@@ -13,6 +14,7 @@ from db.models import Change as ChangeRow
 from db.models import User as UserRow
 from graphql_schema.context import Info
 from graphql_schema.from_pydantic import from_output
+from graphql_schema.nodes import Node
 from graphql_schema.scalars import BigInt
 
 if TYPE_CHECKING:
@@ -23,8 +25,13 @@ LazyUser = Annotated["User", strawberry.lazy("graphql_schema.users")]
 
 
 @from_output(schemas.ChangeRead, types={"seq": BigInt})
-class Change:
+class Change(Node):
     """One entry of a workspace's log."""
+
+    @strawberry.field(description="An id that nothing else has, made of the workspace's and the number.")
+    def id(self, root: strawberry.Parent[ChangeRow]) -> strawberry.ID:
+        """Return the id."""
+        return strawberry.ID(str(ChangeKey(root.workspace_id, root.seq)))
 
     @strawberry.field(description="Who did it; null is the system.", graphql_type=LazyUser | None)
     async def actor(self, root: strawberry.Parent[ChangeRow], info: Info) -> UserRow | None:

@@ -16,6 +16,7 @@ from db.paging import Page
 from graphql_schema.connections import After, Before, Connection, First, Last, page_arguments
 from graphql_schema.context import Info
 from graphql_schema.from_pydantic import ModelInput, from_input, from_output, model_or
+from graphql_schema.nodes import Node
 from graphql_schema.types import INPUT, ORDER, WHERE, Deleted, ExpectedVersion, Id, WorkspaceId
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ LazyWorkspace = Annotated["Workspace", strawberry.lazy("graphql_schema.workspace
 
 
 @from_output(schemas.ItemRead)
-class Item:
+class Item(Node):
     """A thing a team shares: what is to be done, bought, answered or kept."""
 
     @strawberry.field(description="Where it is.", graphql_type=LazyWorkspace)
@@ -140,7 +141,7 @@ class ItemMutation:
         """Delete an item."""
         async with info.context.write() as uow:
             await items.delete_item(uow, info.context.actor, id, permanent=permanent, expected_version=expected_version)
-        return Deleted(id=id)
+        return Deleted(id=strawberry.ID(str(id)))
 
     @strawberry.mutation(description="Take an item out of the trash, for editors.", graphql_type=Item)
     async def restore_item(self, info: Info, id: Id) -> ItemRow:

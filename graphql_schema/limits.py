@@ -18,6 +18,7 @@ from graphql import (
     GraphQLSchema,
     InlineFragmentNode,
     IntValueNode,
+    ListValueNode,
     OperationDefinitionNode,
     SelectionSetNode,
     Source,
@@ -32,7 +33,7 @@ from api.core.errors import AppError, ErrorCode
 from api.schemas.pages import DEFAULT_LIMIT, MAX_LIMIT
 from graphql_schema.documents import chosen_operation
 
-SIZE_ARGUMENTS = ("first", "last", "limit")
+SIZE_ARGUMENTS = ("first", "last", "limit", "ids")
 
 
 @dataclass(frozen=True)
@@ -154,9 +155,15 @@ class Measurer:
                 value = self._variables.get(node.name.value) if isinstance(node, VariableNode) else None
                 if isinstance(node, IntValueNode):
                     value = int(node.value)
+                if isinstance(node, ListValueNode):
+                    value = len(node.values)
+                if isinstance(value, list):
+                    value = len(value)
                 # In JSON, 100 may be written as 100.0, and GraphQL takes that for an Int too.
                 if isinstance(value, int | float):
                     return int(min(max(value, 1), MAX_LIMIT))
+                if argument.name.value == "ids":
+                    return MAX_LIMIT
         return DEFAULT_LIMIT
 
 

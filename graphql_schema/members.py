@@ -5,6 +5,7 @@ from uuid import UUID
 
 import strawberry
 
+from api.core.node_keys import MemberKey
 from api.schemas import workspaces as schemas
 from api.services import members, users, workspaces
 from db.models import Member as MemberRow
@@ -14,6 +15,7 @@ from db.paging import Page
 from graphql_schema.connections import After, Before, Connection, First, Last, page_arguments
 from graphql_schema.context import Info
 from graphql_schema.from_pydantic import ModelInput, from_input, from_output
+from graphql_schema.nodes import Node
 from graphql_schema.types import INPUT, Deleted
 
 if TYPE_CHECKING:
@@ -28,8 +30,13 @@ OfUser = Annotated[UUID, strawberry.argument(description="The member's user id."
 
 
 @from_output(schemas.MemberState)
-class Member:
+class Member(Node):
     """A user in a workspace."""
+
+    @strawberry.field(description="An id that nothing else has, made of the workspace's and the user's.")
+    def id(self, root: strawberry.Parent[MemberRow]) -> strawberry.ID:
+        """Return the id."""
+        return strawberry.ID(str(MemberKey(root.workspace_id, root.user_id)))
 
     @strawberry.field(description="The person.", graphql_type=LazyUser)
     async def user(self, root: strawberry.Parent[MemberRow], info: Info) -> UserRow | None:
@@ -105,4 +112,4 @@ class MemberMutation:
         """Take a member out."""
         async with info.context.write() as uow:
             await members.remove_member(uow, info.context.actor, workspace_id, user_id)
-        return Deleted(id=user_id)
+        return Deleted(id=strawberry.ID(str(MemberKey(workspace_id, user_id))))

@@ -16,6 +16,7 @@ from db.paging import Page
 from graphql_schema.connections import After, Before, Connection, First, Last, page_arguments
 from graphql_schema.context import Info
 from graphql_schema.from_pydantic import ModelInput, from_input, from_output
+from graphql_schema.nodes import Node
 from graphql_schema.types import INPUT, ORDER, Deleted, ExpectedVersion, Id, WorkspaceId
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ LazyWorkspace = Annotated["Workspace", strawberry.lazy("graphql_schema.workspace
 
 
 @from_output(schemas.MessageRead)
-class Message:
+class Message(Node):
     """Text in a workspace's room or in the thread of an item."""
 
     @strawberry.field(description="Where it was written.", graphql_type=LazyWorkspace)
@@ -115,4 +116,4 @@ class MessageMutation:
         """Delete a message."""
         async with info.context.write() as uow:
             await messages.delete_message(uow, info.context.actor, id)
-        return Deleted(id=id)
+        return Deleted(id=strawberry.ID(str(id)))

@@ -1,19 +1,16 @@
 """Scalars: ids, times and large numbers."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import NewType
-from uuid import UUID
 
 import strawberry
 from graphql import GraphQLError
 from pydantic import TypeAdapter, ValidationError
-from strawberry.schema.types.base_scalars import UUIDDefinition
 from strawberry.types.scalar import ScalarDefinition
 
-from api.schemas.scalars import parse_uuid
 from api.schemas.types import Moment, format_moment
+from graphql_schema.ids import ID_SCALARS
 
 BigInt = NewType("BigInt", int)
 
@@ -28,13 +25,6 @@ def _parse_moment(value: object) -> datetime:
         raise GraphQLError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
 
 
-def _parse_uuid(value: object) -> UUID:
-    try:
-        return parse_uuid(value)
-    except ValueError as error:
-        raise GraphQLError(str(error)) from None
-
-
 def _parse_big(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or abs(value) > _EXACT:
         raise GraphQLError(f"It must be a whole number between -{_EXACT} and {_EXACT}")
@@ -42,12 +32,7 @@ def _parse_big(value: object) -> int:
 
 
 SCALARS: Mapping[object, ScalarDefinition] = {
-    UUID: replace(
-        UUIDDefinition,
-        parse_value=_parse_uuid,
-        description="An id (RFC 9562).",
-        specified_by_url="https://www.rfc-editor.org/rfc/rfc9562",
-    ),
+    **ID_SCALARS,
     datetime: strawberry.scalar(
         name="DateTime",
         description="A point in time by RFC 3339, a profile of ISO 8601: date, time and zone, such as "

@@ -17,11 +17,13 @@ from api.core.errors import AppError, ErrorCode
 from graphql_schema.changes import ChangeQuery
 from graphql_schema.context import Context
 from graphql_schema.errors import render_errors
+from graphql_schema.ids import FormerName, take_uuids
 from graphql_schema.items import ItemMutation, ItemQuery
 from graphql_schema.limits import Limits, limit_queries
 from graphql_schema.live import Subscription
 from graphql_schema.members import MemberMutation, MemberQuery
 from graphql_schema.messages import MessageMutation, MessageQuery
+from graphql_schema.nodes import NodeQuery
 from graphql_schema.scalars import SCALARS
 from graphql_schema.sharing import SharingExecutor
 from graphql_schema.users import UserMutation, UserQuery
@@ -34,8 +36,8 @@ NEEDS_A_STREAM = (
 )
 
 
-@strawberry.type(description="Reading. Every field here is an operation of the REST door too.")
-class Query(UserQuery, WorkspaceQuery, MemberQuery, ItemQuery, MessageQuery, ChangeQuery):
+@strawberry.type(description="Reading. Every field but `node` and `nodes` is an operation of the REST door too.")
+class Query(NodeQuery, UserQuery, WorkspaceQuery, MemberQuery, ItemQuery, MessageQuery, ChangeQuery):
     """All queries."""
 
 
@@ -105,7 +107,7 @@ def create_schema(settings: Settings) -> Schema:
         tokens=settings.graphql_max_tokens,
         cost=settings.graphql_max_cost,
     )
-    extensions: list[Any] = [Identification, VariableCheck, limit_queries(limits)]
+    extensions: list[Any] = [FormerName, Identification, VariableCheck, limit_queries(limits)]
     if not settings.graphql_introspection:
         extensions.append(DisableIntrospection)
     schema = Schema(
@@ -116,6 +118,7 @@ def create_schema(settings: Settings) -> Schema:
         extensions=extensions,
         config=StrawberryConfig(scalar_map=SCALARS),
     )
+    take_uuids(schema._schema)  # noqa: SLF001 - no public name
     _let_root_fields_fail_alone(schema)
     return schema
 

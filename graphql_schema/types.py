@@ -23,4 +23,4 @@ ORDER = strawberry.argument(description="The order.")
 class Deleted:
     """The answer of deletions."""
 
-    id: UUID = strawberry.field(description="Its id.")
+    id: strawberry.ID = strawberry.field(description="Its id.")

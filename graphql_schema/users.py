@@ -16,6 +16,7 @@ from db.paging import Page
 from graphql_schema.connections import After, Before, Connection, First, Last, page_arguments
 from graphql_schema.context import Info
 from graphql_schema.from_pydantic import ModelInput, from_input, from_output, model_or
+from graphql_schema.nodes import Node
 from graphql_schema.types import INPUT, ORDER, PERSONAL, WHERE, Deleted, Id
 
 if TYPE_CHECKING:
@@ -54,13 +55,18 @@ class OwnsItems:
 
 
 @from_output(schemas.UserRead)
-class User(OwnsItems):
+class User(OwnsItems, Node):
     """A user, as colleagues see it."""
 
 
 @from_output(schemas.AccountRead)
 class Account(OwnsItems):
-    """An account, as its owner and administrators see it."""
+    """An account, as its owner and administrators see it. It is the `User` with the same id, which is the `Node`."""
+
+    @strawberry.field(description="As colleagues see it.", graphql_type=User)
+    def user(self, root: strawberry.Parent[UserRow]) -> UserRow:
+        """Return the other face of the same row."""
+        return root
 
     @strawberry.field(
         description="The workspaces it belongs to, as far as you may see them.",
@@ -218,4 +224,4 @@ class UserMutation:
         """Delete an account."""
         async with info.context.write() as uow:
             await users.delete_user(uow, info.context.actor, id)
-        return Deleted(id=id)
+        return Deleted(id=strawberry.ID(str(id)))

@@ -28,6 +28,7 @@ from strawberry.extensions import SchemaExtension
 
 from api.core.errors import AppError, ErrorCode, invalid
 from graphql_schema.documents import chosen_operation
+from graphql_schema.ids import is_id, read_key
 
 Path = tuple[str, ...]
 Problem = tuple[str, str]
@@ -85,7 +86,9 @@ def _check(value: object, type_: GraphQLInputType, path: Path) -> Iterator[Probl
     else:
         try:
             leaf: Any = type_
-            leaf.coerce_input_value(value)
+            text = leaf.coerce_input_value(value)
+            if is_id(leaf):
+                read_key(text)
         except (GraphQLError, ValueError, TypeError, AttributeError, OverflowError) as error:
             yield _problem(path, getattr(error, "message", None) or str(error))
 

@@ -18,6 +18,7 @@ from db.paging import Page
 from graphql_schema.connections import After, Before, Connection, First, Last, page_arguments
 from graphql_schema.context import Info
 from graphql_schema.from_pydantic import ModelInput, from_input, from_output, model_or
+from graphql_schema.nodes import Node
 from graphql_schema.scalars import BigInt
 from graphql_schema.types import INPUT, ORDER, PERSONAL, WHERE, Deleted, ExpectedVersion, Id
 
@@ -33,7 +34,7 @@ LazyMessage = Annotated["Message", strawberry.lazy("graphql_schema.messages")]
 
 
 @from_output(schemas.WorkspaceRead, types={"seq": BigInt})
-class Workspace:
+class Workspace(Node):
     """What members share: items, messages and a log of every change."""
 
     @strawberry.field(
@@ -149,4 +150,4 @@ class WorkspaceMutation:
         """Delete a workspace."""
         async with info.context.write() as uow:
             await workspaces.delete_workspace(uow, info.context.actor, id)
-        return Deleted(id=id)
+        return Deleted(id=strawberry.ID(str(id)))

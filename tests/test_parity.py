@@ -44,6 +44,8 @@ REST_ONLY = {
 """Operations that REST has to itself, and why."""
 
 GRAPHQL_ONLY = {
+    "query node": "reads anything again by its id alone, for Relay; REST has an address for each kind",
+    "query nodes": "as `node`",
     "mutation renewStream": "a socket outlives its token; REST's stream reconnects with a fresh one",
     "subscription changes": "`stream_changes` of REST",
     "subscription itemChanges": "`stream_changes` of REST with filter parameters",
@@ -71,6 +73,8 @@ REST_OUTPUTS: dict[str, type[Output]] = {
 """The output schema behind each GraphQL type that stands for a thing."""
 
 ONLY_IN_GRAPHQL = {
+    ("Change", "id"): "REST names an entry by its workspace and number, as the log is read",
+    ("Member", "id"): "REST names a member by its workspace and user, as in its address",
     ("Member", "email"): "REST has it inside `user`, where GraphQL has the User type everybody sees",
     ("Workspace", "role"): "depends on the caller, so that REST leaves it to the list of members",
 }

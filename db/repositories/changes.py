@@ -1,10 +1,10 @@
 """Queries on the change log."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Select, Text, cast, delete, func, select
+from sqlalchemy import Select, Text, cast, delete, func, select, tuple_
 
 from db.models import Change
 from db.repositories.workspaces import readable
@@ -15,6 +15,12 @@ from db.session import ReadSession, WriteSession
 async def append(session: WriteSession, rows: Sequence[dict[str, object]]) -> None:
     """Write entries whose numbers were taken in this transaction."""
     await session.insert_many(Change, rows)
+
+
+async def find_many(session: ReadSession, scope: Scope, keys: Collection[tuple[UUID, int]]) -> Sequence[Change]:
+    """Return those of the entries, named by workspace and number, that the scope may see, in no order."""
+    named = tuple_(Change.workspace_id, Change.seq).in_(keys)
+    return await session.all(select(Change).where(named, readable(scope, Change.workspace_id.expression)))
 
 
 async def after(

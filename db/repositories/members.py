@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from uuid import UUID
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, func, select, tuple_
 from sqlalchemy.orm import joinedload
 
 from db.models import Member, Role, User
@@ -29,6 +29,11 @@ async def find(session: ReadSession, workspace_id: UUID, user_id: UUID) -> Membe
         .where(Member.workspace_id == workspace_id, Member.user_id == user_id)
         .execution_options(populate_existing=True)
     )
+
+
+async def find_many(session: ReadSession, scope: Scope, keys: Collection[tuple[UUID, UUID]]) -> Sequence[Member]:
+    """Return those of the members, named by workspace and user, that the scope may see, in no order."""
+    return await session.all(visible(scope).where(tuple_(Member.workspace_id, Member.user_id).in_(keys)))
 
 
 async def roles(session: ReadSession, user_id: UUID, workspace_ids: Sequence[UUID]) -> Mapping[UUID, Role]:

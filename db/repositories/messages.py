@@ -32,6 +32,11 @@ async def find(session: ReadSession, scope: Scope, message_id: UUID) -> Message 
     return await session.one_or_none(visible(scope).where(Message.id == message_id))
 
 
+async def find_many(session: ReadSession, scope: Scope, ids: Sequence[UUID]) -> Sequence[Message]:
+    """Return those of the messages that the scope may see, in no order."""
+    return await session.all(visible(scope).where(Message.id.in_(ids)))
+
+
 async def of_item(session: WriteSession, item_id: UUID) -> Sequence[Message]:
     """Return the whole thread of an item, oldest first."""
     return await session.all(select(Message).where(Message.item_id == item_id).order_by(Message.created_at, Message.id))

@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, exists, func, or_, select
+from sqlalchemy.orm import aliased
 
-from db.models import User, UserRole
+from db.models import Member, User, UserRole
 from db.paging import Page, PageRequest, Sort, fetch_page
+from db.scope import EVERYTHING, Scope
 from db.session import ReadSession, WriteSession
 
 BY_CREATED: Sort[User] = Sort("created", User.created_at, User.id)
@@ -39,6 +41,18 @@ async def find_by_email(session: ReadSession, email: str) -> User | None:
 async def find_many(session: ReadSession, ids: Sequence[UUID]) -> Sequence[User]:
     """Return the users, deleted ones included, in no order: history keeps its authors."""
     return await session.all(select(User).where(User.id.in_(ids)))
+
+
+async def find_known(session: ReadSession, scope: Scope, ids: Sequence[UUID]) -> Sequence[User]:
+    """Return those of the users that the scope shares a workspace with, or is, in no order; without deleted ones."""
+    statement = living().where(User.id.in_(ids))
+    if scope is not EVERYTHING:
+        own, other = aliased(Member), aliased(Member)
+        shared = exists().where(
+            own.user_id == scope, own.workspace_id == other.workspace_id, other.user_id == User.id.expression
+        )
+        statement = statement.where(or_(User.id == scope, shared))
+    return await session.all(statement)
 
 
 async def standings(session: ReadSession, ids: Sequence[UUID]) -> Mapping[UUID, Standing]:

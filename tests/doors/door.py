@@ -292,6 +292,10 @@ def _enum_name(value: str) -> str:
     return value.upper()
 
 
+_TOLD_HERE_ONLY = {"Member": ("id",), "Change": ("id",), "Workspace": ("role",)}
+"""Fields without a counterpart: keys in one word, and the caller's own role."""
+
+
 def _to_rest(value: Any, type_: Any) -> Any:  # noqa: PLR0911 - one return per kind of type
     """Return an answer in REST's shape."""
     if isinstance(type_, GraphQLNonNull):
@@ -313,7 +317,6 @@ def _to_rest(value: Any, type_: Any) -> Any:  # noqa: PLR0911 - one return per k
         answer["data"] = answer.pop("nodes")
     if type_.name == "Member":
         answer["user"]["email"] = answer.pop("email")
-    if type_.name == "Workspace":
-        # The caller's own role is told at this door only.
-        answer.pop("role", None)
+    for key in _TOLD_HERE_ONLY.get(type_.name, ()):
+        answer.pop(key, None)
     return answer

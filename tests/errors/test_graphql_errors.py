@@ -156,7 +156,6 @@ async def test_a_bad_cursor_is_a_bad_request(client: httpx.AsyncClient, world: W
 @pytest.mark.parametrize(
     "call",
     [
-        'item(id: "x") { title }',
         'items(filter: {createdFrom: "tomorrow"}) { nodes { id } }',
         "items(filter: {createdFrom: 7}) { nodes { id } }",
         'changes(workspaceId: "00000000-0000-0000-0000-000000000000", after: 9007199254740992) { seq }',

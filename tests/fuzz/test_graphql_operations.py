@@ -29,7 +29,7 @@ def scalars(known: list[UUID]) -> dict[str, st.SearchStrategy[Any]]:
     """Return literals of our scalars: mostly sound, so that operations get past the parser, some not."""
     identities = st.sampled_from([str(one) for one in known]) | st.uuids().map(str) | st.just("nobody")
     return {
-        "UUID": text_nodes(identities),
+        "ID": text_nodes(identities),
         "DateTime": text_nodes(st.datetimes().map(lambda moment: f"{moment.isoformat()}Z") | st.just("tomorrow")),
         "BigInt": st.integers(-1, 2**53).map(lambda number: IntValueNode(value=str(number))),
         "JSON": text_nodes(st.text(max_size=5)),
