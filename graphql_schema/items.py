@@ -141,7 +141,7 @@ class ItemMutation:
         """Delete an item."""
         async with info.context.write() as uow:
             await items.delete_item(uow, info.context.actor, id, permanent=permanent, expected_version=expected_version)
-        return Deleted(id=strawberry.ID(str(id)))
+        return Deleted(deleted_id=strawberry.ID(str(id)))
 
     @strawberry.mutation(description="Take an item out of the trash, for editors.", graphql_type=Item)
     async def restore_item(self, info: Info, id: Id) -> ItemRow:

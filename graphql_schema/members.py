@@ -112,4 +112,4 @@ class MemberMutation:
         """Take a member out."""
         async with info.context.write() as uow:
             await members.remove_member(uow, info.context.actor, workspace_id, user_id)
-        return Deleted(id=strawberry.ID(str(MemberKey(workspace_id, user_id))))
+        return Deleted(deleted_id=strawberry.ID(str(MemberKey(workspace_id, user_id))))

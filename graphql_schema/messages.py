@@ -116,4 +116,4 @@ class MessageMutation:
         """Delete a message."""
         async with info.context.write() as uow:
             await messages.delete_message(uow, info.context.actor, id)
-        return Deleted(id=strawberry.ID(str(id)))
+        return Deleted(deleted_id=strawberry.ID(str(id)))

@@ -23,4 +23,4 @@ ORDER = strawberry.argument(description="The order.")
 class Deleted:
     """The answer of deletions."""
 
-    id: strawberry.ID = strawberry.field(description="Its id.")
+    deleted_id: strawberry.ID = strawberry.field(description="Its id. This answer has none itself.")

@@ -224,4 +224,4 @@ class UserMutation:
         """Delete an account."""
         async with info.context.write() as uow:
             await users.delete_user(uow, info.context.actor, id)
-        return Deleted(id=strawberry.ID(str(id)))
+        return Deleted(deleted_id=strawberry.ID(str(id)))

@@ -150,4 +150,4 @@ class WorkspaceMutation:
         """Delete a workspace."""
         async with info.context.write() as uow:
             await workspaces.delete_workspace(uow, info.context.actor, id)
-        return Deleted(id=strawberry.ID(str(id)))
+        return Deleted(deleted_id=strawberry.ID(str(id)))

@@ -55,7 +55,7 @@ async def test_every_request_leaves_one_line_with_who_what_and_how_it_ended(
     await client.post("/api/items", content=b"{", headers={**editor, "Content-Type": "application/json"})
     await client.post("/api/items", content=b"x" * (1024 * 1024 + 1), headers={"Content-Type": "application/json"})
     await client.post("/graphql", json={"query": "{ me { name } again: workspaces { nodes { id } } }"}, headers=editor)
-    await client.post("/graphql", json={"query": "mutation { deleteItem(id: $id) { id } }"}, headers=editor)
+    await client.post("/graphql", json={"query": "mutation { deleteItem(id: $id) { deletedId } }"}, headers=editor)
     await client.post("/graphql", content=b"{", headers={"Content-Type": "application/json"})
 
     me = str(world.editor.id)

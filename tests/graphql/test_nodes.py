@@ -28,7 +28,7 @@ NODES = """query($ids: [ID!]!) { nodes(ids: $ids) {
   ... on Member { role user { id } workspace { id } } ... on Change { seq kind actor { id } }
 } }"""
 NODE = "query($id: ID!) { node(id: $id) { __typename id } }"
-NO_NODES = {"Account": "the `User` with the same id is the node", "Deleted": "it is gone"}
+NO_NODES = {"Account": "the `User` with the same id is the node"}
 """Types that have an id and are no nodes, and why."""
 
 
@@ -252,6 +252,6 @@ async def test_variables_may_still_be_declared_as_uuids(
 
 
 async def test_a_member_who_left_is_named_by_its_id(client: httpx.AsyncClient, world: World) -> None:
-    remove = "mutation($w: ID!, $u: ID!) { removeMember(workspaceId: $w, userId: $u) { id } }"
+    remove = "mutation($w: ID!, $u: ID!) { removeMember(workspaceId: $w, userId: $u) { deletedId } }"
     data = await read(client, world.admin.token, remove, w=str(world.workspace), u=str(world.viewer.id))
-    assert data == {"removeMember": {"id": f"member:{world.workspace}:{world.viewer.id}"}}
+    assert data == {"removeMember": {"deletedId": f"member:{world.workspace}:{world.viewer.id}"}}

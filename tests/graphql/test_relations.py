@@ -174,7 +174,7 @@ async def test_mutations_run_one_after_the_other_and_see_each_other(
           a: updateItem(id: $id, input: {title: "one"}, expectedVersion: 1) { version title }
           b: updateItem(id: $id, input: {priority: 3}, expectedVersion: 2) { version title }
           c: createMessage(input: {itemId: $id, body: "third"}) { item { version priority } }
-          d: deleteItem(id: $id) { id }
+          d: deleteItem(id: $id) { deletedId }
           e: restoreItem(id: $id) { version messages { totalCount } }
         }""",
         id=garden["seeds"],
@@ -183,7 +183,7 @@ async def test_mutations_run_one_after_the_other_and_see_each_other(
         "a": {"version": 2, "title": "one"},
         "b": {"version": 3, "title": "one"},
         "c": {"item": {"version": 3, "priority": 3}},
-        "d": {"id": garden["seeds"]},
+        "d": {"deletedId": garden["seeds"]},
         "e": {"version": 5, "messages": {"totalCount": 3}},
     }
 
