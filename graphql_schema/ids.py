@@ -31,13 +31,13 @@ ID_SCALARS: Mapping[object, ScalarDefinition] = {strawberry.ID: _id, UUID: _id}
 """GraphQL reserves the name for its own scalar, which takes any text; `take_uuids` and `read_key` do the rest."""
 
 
-def read_key(text: str) -> NodeKey:
+def read_key(value: object) -> NodeKey:
     """Return what an id means.
 
     Raises:
         ValueError: it is none, in the words of the REST door.
     """
-    return parse_key(text) or parse_uuid(text)
+    return (parse_key(value) if isinstance(value, str) else None) or parse_uuid(value)
 
 
 def is_id(type_: object) -> bool:

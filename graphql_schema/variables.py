@@ -86,9 +86,10 @@ def _check(value: object, type_: GraphQLInputType, path: Path) -> Iterator[Probl
     else:
         try:
             leaf: Any = type_
-            text = leaf.coerce_input_value(value)
             if is_id(leaf):
-                read_key(text)
+                read_key(value)
+            else:
+                leaf.coerce_input_value(value)
         except (GraphQLError, ValueError, TypeError, AttributeError, OverflowError) as error:
             yield _problem(path, getattr(error, "message", None) or str(error))
 

@@ -101,7 +101,13 @@ def test_what_has_a_default_may_be_left_out_and_what_is_answered_is_always_there
             assert not [key for key, one in properties.items() if "default" in one], name
         elif properties:
             assert set(schema["required"]) == set(properties), name
-    assert document()["components"]["schemas"]["ItemCreate"]["required"] == ["title"]
+    schemas_ = document()["components"]["schemas"]
+    assert schemas_["ItemCreate"]["required"] == ["title"]
+    for name in ("ItemCreate", "ItemRead"):
+        assert schemas_[name]["properties"]["due_at"]["anyOf"] == [
+            {"type": "string", "format": "date-time"},
+            {"type": "null"},
+        ]
 
 
 def test_no_parameter_can_be_null() -> None:
@@ -125,6 +131,12 @@ def test_whatever_refuses_somebody_is_documented() -> None:
         name = case.partition("/")[0]
         refusals = {str(STATUS[ErrorCode(code)]) for code in codes.values() if code != "OK"}
         assert refusals <= set(operations()[name]["responses"]), case
+
+
+def test_only_what_takes_a_body_refuses_one() -> None:
+    about_bodies = {name for name, one in operations().items() if {"413", "415"} <= set(one["responses"])}
+    assert about_bodies == {name for name, one in operations().items() if "requestBody" in one}
+    assert not [name for name, one in operations().items() if "413" in one["responses"] and name not in about_bodies]
 
 
 async def test_headers_are_documented_where_they_are_answered(

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Select, exists, func, or_, select
+from sqlalchemy import Select, exists, func, select
 from sqlalchemy.orm import aliased
 
 from db.models import Member, User, UserRole
@@ -44,14 +44,14 @@ async def find_many(session: ReadSession, ids: Sequence[UUID]) -> Sequence[User]
 
 
 async def find_known(session: ReadSession, scope: Scope, ids: Sequence[UUID]) -> Sequence[User]:
-    """Return those of the users that the scope shares a workspace with, or is, in no order; without deleted ones."""
+    """Return those of the users that the scope shares a workspace with, as it does with itself, in no order."""
     statement = living().where(User.id.in_(ids))
     if scope is not EVERYTHING:
         own, other = aliased(Member), aliased(Member)
         shared = exists().where(
             own.user_id == scope, own.workspace_id == other.workspace_id, other.user_id == User.id.expression
         )
-        statement = statement.where(or_(User.id == scope, shared))
+        statement = statement.where(shared)
     return await session.all(statement)
 
 
