@@ -190,6 +190,12 @@ async def test_what_stands_below_nodes_is_priced_for_each_of_them(client: httpx.
         await ask(client, world.viewer.token, f"query($ids: [ID!]! = [{written}]) {{ nodes(ids: $ids) {below} }}"),
     ):
         assert answer["errors"][0]["extensions"]["code"] == "QUERY_TOO_COMPLEX"
+    few = {"nodes": [None, None]}
+    assert (
+        await read(client, world.viewer.token, f"query($ids: [ID!]!) {{ nodes(ids: $ids) {below} }}", ids=ids[:2])
+        == few
+    )
+    assert await read(client, world.viewer.token, f'{{ nodes(ids: ["{ids[0]}", "{ids[1]}"]) {below} }}') == few
 
 
 NO_IDS = ["x", "", "7", "00000000-0000-0000-0000-00000000000g", "member:x:y", "item:1"]
