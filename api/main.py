@@ -5,17 +5,16 @@ import contextlib
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.metadata import version
-from typing import Any
 
 import structlog
 from fastapi import FastAPI
-from fastapi.openapi.docs import get_swagger_ui_html
 from starlette.middleware.cors import CORSMiddleware
-from starlette.responses import HTMLResponse
 
 from api.body_limit import BodyLimitMiddleware
 from api.config import Settings, load_settings
+from api.docs_page import docs_page
 from api.error_handlers import install_error_handlers
 from api.logs import configure_logging
 from api.openapi import DESCRIPTION, SERVERS, TAGS, describe
@@ -74,7 +73,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     for router in SERVICE_ROUTERS:
         app.include_router(router)
     app.include_router(graphql_router(settings), prefix="/graphql", include_in_schema=False)
-    app.add_api_route("/docs", _docs_page(settings), include_in_schema=False)
+    app.add_api_route("/docs", partial(docs_page, settings), include_in_schema=False, name="docs")
     # The last added is the outermost.
     app.add_middleware(BodyLimitMiddleware, most=settings.body_limit_bytes)
     app.add_middleware(
@@ -100,18 +99,3 @@ async def _trimming(database: Database, days: int | None) -> AsyncIterator[None]
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
-
-
-def _docs_page(settings: Settings) -> Any:
-    async def docs() -> HTMLResponse:
-        base = f"{settings.assets_url}/swagger-ui-dist@5"
-        return get_swagger_ui_html(
-            openapi_url="/openapi.json",
-            # None, instead of one from a foreign server.
-            swagger_favicon_url="data:,",
-            title=f"{settings.app_name}: REST",
-            swagger_js_url=f"{base}/swagger-ui-bundle.js",
-            swagger_css_url=f"{base}/swagger-ui.css",
-        )
-
-    return docs

@@ -14,12 +14,13 @@ from strawberry.fastapi import GraphQLRouter
 from strawberry.subscriptions import GRAPHQL_SSE_PROTOCOL, GRAPHQL_TRANSPORT_WS_PROTOCOL
 
 from api.config import Settings
+from api.core.assets import content_security_policy
 from api.core.errors import INTERNAL, AppError, ErrorCode, to_app_error
 from api.core.tally import Tally
 from api.request_log import record_of
 from graphql_schema.context import Context, get_context
 from graphql_schema.errors import extensions
-from graphql_schema.graphiql import content_security_policy, graphiql_page
+from graphql_schema.graphiql import ASSETS, graphiql_page
 from graphql_schema.schema import create_schema
 from graphql_schema.sharing import encode_shared
 from graphql_schema.sockets import SocketHandler
@@ -88,7 +89,7 @@ class Router(GraphQLRouter[Context, None]):
             app_name=self._settings.app_name,
             nonce=nonce,
         )
-        policy = content_security_policy(cdn=self._settings.assets_url, nonce=nonce)
+        policy = content_security_policy(ASSETS, cdn=self._settings.assets_url, nonce=nonce)
         return HTMLResponse(page, headers={"Content-Security-Policy": policy, "Cache-Control": "no-store"})
 
 

@@ -113,9 +113,13 @@ COMMANDS = {
 ON_EACH = pytest.mark.parametrize("command", list(COMMANDS))
 
 
-async def run(command: str, path: Path, **settings: str) -> Ended:
-    where = {"DATABASE_URL": sqlite_address(path)} if path.suffix != ".data" else {"DATA_DIR": str(path)}
-    return await twofold(*COMMANDS[command], SECRET_KEY="x" * 32, PORT="0", **where, **settings)
+async def run(command: str, path: Path) -> Ended:
+    """Run a command on a database file, or on the embedded one of a folder."""
+    embedded = path.suffix == ".data"
+    address, folder = ("", str(path)) if embedded else (sqlite_address(path), str(path.parent))
+    return await twofold(
+        *COMMANDS[command], SECRET_KEY="x" * 32, PORT="0", DATABASE_URL=address, DATA_DIR=folder, stdin=b""
+    )
 
 
 @ON_EACH

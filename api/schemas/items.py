@@ -1,7 +1,7 @@
 """Items."""
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
 from pydantic import MISSING, BeforeValidator, Field
@@ -47,22 +47,29 @@ class ItemSort(StrEnum):
 class ItemCreate(Input):
     """A new item."""
 
+    example: ClassVar = {
+        "title": "Buy seeds",
+        "tags": ["garden"],
+        "fields": {"bed": 3},
+        "due_at": "2026-03-01T08:00:00Z",
+    }
+
     id: Annotated[Uuid | None, Field(description=ITEM_ID)] = None
     workspace_id: Annotated[Uuid | None, Field(description="Where; your personal workspace if absent.")] = None
-    title: Annotated[Title, Field(description="1 to 200 characters.", examples=["Buy seeds"])]
+    title: Annotated[Title, Field(description="1 to 200 characters.")]
     description: Annotated[Description, Field(description="Up to 20,000 characters; empty if absent.")] = ""
     status: Annotated[ItemStatus, Field(description="How far it is; `open` if absent.")] = ItemStatus.OPEN
     priority: Annotated[Priority, Field(description="0 (none) to 4 (urgent); 0 if absent.")] = 0
-    tags: Annotated[Tags, Field(description="Up to 20, each up to 50 characters.", examples=[["garden"]])] = []
-    fields: Annotated[
-        JsonObject, Field(description="Whatever else you keep: a JSON object up to 16 KiB.", examples=[{"bed": 3}])
-    ] = {}
+    tags: Annotated[Tags, Field(description="Up to 20, each up to 50 characters.")] = []
+    fields: Annotated[JsonObject, Field(description="Whatever else you keep: a JSON object up to 16 KiB.")] = {}
     assignee_id: Annotated[Uuid | None, Field(description="The member who shall do it.")] = None
     due_at: Annotated[Moment | None, Field(description="When it shall be done.")] = None
 
 
 class ItemUpdate(Input):
     """Changes to an item; what is absent stays, null empties where null is allowed."""
+
+    example: ClassVar = {"status": "in_progress", "priority": 2}
 
     title: Annotated[Title | MISSING, Field(description="1 to 200 characters.")] = MISSING
     description: Annotated[Description | MISSING, Field(description="Up to 20,000 characters.")] = MISSING

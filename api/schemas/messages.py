@@ -1,7 +1,7 @@
 """Messages."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, ClassVar
 from uuid import UUID
 
 from pydantic import MISSING, Field
@@ -21,6 +21,8 @@ class MessageSort(StrEnum):
 class MessageCreate(Input):
     """A new message, in the thread of `item_id` or else in the workspace's room."""
 
+    example: ClassVar = {"body": "Which seeds?"}
+
     id: Annotated[
         Uuid | None, Field(description="Choose it yourself, best a UUIDv7, and a repeated request creates no second.")
     ] = None
@@ -28,11 +30,13 @@ class MessageCreate(Input):
         Uuid | None, Field(description="The room; your personal workspace if absent, the item's with `item_id`.")
     ] = None
     item_id: Annotated[Uuid | None, Field(description="The item whose thread it belongs to.")] = None
-    body: Annotated[Body, Field(description="1 to 10,000 characters.", examples=["Which seeds?"])]
+    body: Annotated[Body, Field(description="1 to 10,000 characters.")]
 
 
 class MessageUpdate(Input):
     """Changes to a message; what is absent stays."""
+
+    example: ClassVar = {"body": "Which seeds, and how many?"}
 
     body: Annotated[Body | MISSING, Field(description="1 to 10,000 characters.")] = MISSING
 

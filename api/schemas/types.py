@@ -4,8 +4,9 @@ import json
 import math
 import re
 import unicodedata
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import (
     AfterValidator,
@@ -14,11 +15,14 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetJsonSchemaHandler,
     PlainSerializer,
     StrictBool,
     StringConstraints,
     WithJsonSchema,
 )
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 MAX_FIELDS_BYTES = 16 * 1024
 MAX_FIELDS_DEPTH = 32
@@ -34,6 +38,17 @@ class Input(BaseModel):
     """What a client sends. Unknown fields are refused, never ignored."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra=_without_defaults)
+
+    example: ClassVar[Mapping[str, Any]]
+    """A body that works as it stands, with which the documentation begins. It leaves out what names something else."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Return the JSON schema with the example."""
+        reference = handler(core)
+        if "example" in cls.__dict__:
+            handler.resolve_ref_schema(reference)["examples"] = [dict(cls.example)]
+        return reference
 
 
 class Output(BaseModel):

@@ -1,6 +1,6 @@
 """Accounts and sign-in."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 from uuid import UUID
 
 from pydantic import MISSING, AfterValidator, Field, SecretStr, ValidationInfo
@@ -45,12 +45,17 @@ OptionalConfirmation = Annotated[
 class UserCreate(Input):
     """A new account."""
 
-    name: Annotated[Name, Field(description="1 to 100 characters.", examples=["Ada"])]
-    email: Annotated[
-        Email, Field(description="Stored in lower case and in Unicode's NFKC.", examples=["ada@example.com"])
-    ]
-    password: Annotated[Password, Field(examples=["Analytical1"])]
-    password_confirm: Annotated[Confirmation, Field(examples=["Analytical1"])]
+    example: ClassVar = {
+        "name": "Ada",
+        "email": "ada@example.com",
+        "password": "Analytical1",
+        "password_confirm": "Analytical1",
+    }
+
+    name: Annotated[Name, Field(description="1 to 100 characters.")]
+    email: Annotated[Email, Field(description="Stored in lower case and in Unicode's NFKC.")]
+    password: Password
+    password_confirm: Confirmation
     role: Annotated[
         UserRole, Field(description="`member` if absent. Administrators alone may create administrators.")
     ] = UserRole.MEMBER
@@ -58,6 +63,8 @@ class UserCreate(Input):
 
 class MeUpdate(Input):
     """Changes to one's own account; what is absent stays."""
+
+    example: ClassVar = {"name": "Ada Lovelace"}
 
     name: Annotated[Name | MISSING, Field(description="1 to 100 characters.")] = MISSING
     email: Annotated[Email | MISSING, Field(description="Needs `current_password`.")] = MISSING
@@ -72,6 +79,8 @@ class MeUpdate(Input):
 
 class UserUpdate(Input):
     """Changes to an account by an administrator; what is absent stays."""
+
+    example: ClassVar = {"name": "Ada Lovelace"}
 
     name: Annotated[Name | MISSING, Field(description="1 to 100 characters.")] = MISSING
     email: Annotated[Email | MISSING, Field(description="Stored in lower case and in Unicode's NFKC.")] = MISSING
@@ -109,11 +118,13 @@ class UserRead(Output):
 class Login(Input):
     """Who wants to sign in."""
 
+    example: ClassVar = {"email": "ada@example.com", "password": "Analytical1"}
+
     email: Annotated[
         GivenEmail,
-        Field(examples=["ada@example.com"], description="In any case, and otherwise as at sign-up or as stored."),
+        Field(description="In any case, and otherwise as at sign-up or as stored."),
     ]
-    password: Annotated[GivenPassword, Field(examples=["Analytical1"], description="The password.")]
+    password: Annotated[GivenPassword, Field(description="The password.")]
 
 
 class AccessToken(Output):
@@ -127,7 +138,12 @@ class AccessToken(Output):
 class StreamTicketCreate(Input):
     """What a stream ticket is wanted for."""
 
-    workspace_id: Annotated[Uuid, Field(description="The workspace whose changes will be watched.")]
+    example: ClassVar = {}
+
+    workspace_id: Annotated[
+        Uuid | None,
+        Field(description="The workspace whose changes will be watched; your personal workspace if absent."),
+    ] = None
 
 
 class StreamTicket(Output):

@@ -1,6 +1,6 @@
 """Workspaces and their members."""
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 from uuid import UUID
 
 from pydantic import MISSING, AfterValidator, Field, ValidationInfo
@@ -15,14 +15,18 @@ from db.models import Role
 class WorkspaceCreate(Input):
     """A new workspace."""
 
+    example: ClassVar = {"name": "Garden"}
+
     id: Annotated[
         Uuid | None, Field(description="Choose it yourself, best a UUIDv7, and a repeated request creates no second.")
     ] = None
-    name: Annotated[Name, Field(description="1 to 100 characters.", examples=["Garden"])]
+    name: Annotated[Name, Field(description="1 to 100 characters.")]
 
 
 class WorkspaceUpdate(Input):
     """Changes to a workspace; what is absent stays."""
+
+    example: ClassVar = {"name": "Park"}
 
     name: Annotated[Name | MISSING, Field(description="1 to 100 characters.")] = MISSING
 
@@ -57,17 +61,21 @@ def _one_of_two(email: str | None, info: ValidationInfo) -> str | None:
 class MemberAdd(Input):
     """A user to let in, named by id or by e-mail address."""
 
+    example: ClassVar = {"email": "grace@example.com", "role": "editor"}
+
     user_id: Annotated[Uuid | None, Field(description="Either this")] = None
     email: Annotated[
         Email | None,
         AfterValidator(_one_of_two),
-        Field(description="or this.", examples=["grace@example.com"], validate_default=True),
+        Field(description="or this.", validate_default=True),
     ] = None
     role: Annotated[Role, Field(description="What the member may do; `editor` if absent.")] = Role.EDITOR
 
 
 class MemberUpdate(Input):
     """A member's new role."""
+
+    example: ClassVar = {"role": "viewer"}
 
     role: Annotated[Role, Field(description="What the member may do.")]
 

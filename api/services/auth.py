@@ -64,11 +64,11 @@ async def create_stream_ticket(
         AppError: UNAUTHENTICATED or NOT_FOUND.
     """
     user = require_user(actor)
-    await access.see(uow, actor, data.workspace_id)
+    workspace = await access.see(uow, actor, access.or_personal(actor, data.workspace_id))
     now = datetime.now(UTC)
     until = user.expires_at or now + identity.tokens.lifetime
     expires_at = min(now + TICKET_LIFETIME, until)
-    ticket = identity.tokens.issue_ticket(user.id, user.generation, data.workspace_id, expires_at, until)
+    ticket = identity.tokens.issue_ticket(user.id, user.generation, workspace.id, expires_at, until)
     return StreamTicket(ticket=ticket, expires_in=int((expires_at - now).total_seconds()))
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from playwright.async_api import Page, Route
 
-from graphql_schema.graphiql import Asset
+from api.core.assets import Asset
 
 CACHE = Path(__file__).parents[2] / ".cache" / "graphiql"
 

@@ -3,7 +3,8 @@
 import pytest
 from playwright.async_api import expect
 
-from graphql_schema.graphiql import ASSETS, DEFAULT_CDN, content_security_policy, graphiql_page
+from api.core.assets import DEFAULT_CDN, content_security_policy
+from graphql_schema.graphiql import ASSETS, graphiql_page
 from tests.browser.visit import LOGIN_PATH, Visit
 
 A_YEAR = 365 * 24 * 3600 * 1000  # in milliseconds
@@ -96,7 +97,7 @@ def test_values_cannot_break_out_of_the_page() -> None:
 def test_every_script_and_style_is_pinned() -> None:
     cdn = "https://mirror.example/npm"
     page = graphiql_page(graphql_path="/graphql", login_path=LOGIN_PATH, cdn=cdn, app_name="Twofold", nonce=NONCE)
-    policy = content_security_policy(cdn=cdn, nonce=NONCE)
+    policy = content_security_policy(ASSETS, cdn=cdn, nonce=NONCE)
     for asset in ASSETS:
         tag = f'"{asset.url(cdn)}" nonce="{NONCE}" integrity="{asset.integrity}"'
         assert tag in page
@@ -108,4 +109,4 @@ def test_every_script_and_style_is_pinned() -> None:
 @pytest.mark.parametrize("cdn", ["https://a.example; script-src *", "//a.example", "ftp://a", ""])
 def test_an_address_that_would_change_the_policy_is_refused(cdn: str) -> None:
     with pytest.raises(ValueError, match="address"):
-        content_security_policy(cdn=cdn, nonce=NONCE)
+        content_security_policy(ASSETS, cdn=cdn, nonce=NONCE)

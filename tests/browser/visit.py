@@ -9,7 +9,9 @@ from typing import Any, NoReturn
 import pytest
 from playwright.async_api import Browser, ConsoleMessage, Page, Request, Response, async_playwright, expect
 
-from graphql_schema.graphiql import ASSETS, DEFAULT_CDN
+from api import docs_page
+from api.core.assets import DEFAULT_CDN
+from graphql_schema.graphiql import ASSETS
 from tests.browser.assets import CACHE, AssetError, serve_assets
 from tests.live import LiveServer
 
@@ -124,9 +126,9 @@ async def visiting(server: LiveServer) -> AsyncIterator[Visit]:
     async with chromium() as browser:
         page = await browser.new_page(viewport={"width": 1280, "height": 800})
         try:
-            await serve_assets(page, DEFAULT_CDN, ASSETS)
+            await serve_assets(page, DEFAULT_CDN, (*ASSETS, *docs_page.ASSETS))
         except AssetError as error:
-            _cannot_run(f"GraphiQL's files are not available: {error}")
+            _cannot_run(f"the pages' files are not available: {error}")
         result = Visit(page, server)
         yield result
     assert result.problems == []

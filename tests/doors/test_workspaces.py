@@ -144,7 +144,7 @@ async def test_rest_tags_a_workspace_with_its_version_and_place(rest: Door, worl
     assert (await rest.client.get(address)).headers["etag"] == '"2"'
     anyhow = await rest.client.patch(address, json={"name": "Attic"}, headers={"If-Match": "*"})
     assert (anyhow.status_code, anyhow.json()["version"]) == (200, 3)
-    for wrong in ("3", 'W/"3"', '"three"', ""):
+    for wrong in ("3", 'w/"3"', '"three"', ""):
         answer = await rest.client.patch(address, json={"name": "Loft"}, headers={"If-Match": wrong})
         assert (answer.status_code, answer.json()["error"]["code"]) == (400, "BAD_REQUEST"), wrong
     assert (await rest.client.get(address)).json()["name"] == "Attic"

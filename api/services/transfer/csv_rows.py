@@ -85,7 +85,8 @@ def _targets(header: Sequence[str], mapping: Mapping[str, str], *, ignore_unknow
             "or leave them out with --ignore-unknown."
         )
     targets = [target if _is_target(target) else None for target in wanted]
-    twice = sorted(target for target, number in Counter(targets).items() if number > 1 and not _is_list(target))
+    counts = Counter(target for target in targets if target is not None)
+    twice = sorted(target for target, number in counts.items() if number > 1 and not _is_list(target))
     if twice:
         raise _refusal(f"More than one column goes to: {_listed(twice)}.")
     return targets
@@ -103,9 +104,9 @@ def _check_mapping(header: Sequence[str], mapping: Mapping[str, str]) -> None:
         )
 
 
-def _is_list(target: str | None) -> bool:
+def _is_list(target: str) -> bool:
     """Return whether several columns may go there: each adds what it has."""
-    return target is None or target == "tags" or target.startswith(_FIELD)
+    return target == "tags" or target.startswith(_FIELD)
 
 
 def _is_target(name: str) -> bool:

@@ -1,0 +1,52 @@
+"""The examples in the documentation work as they stand, for whoever may call the operation."""
+
+from typing import Any
+
+import httpx
+from fastapi import FastAPI
+
+
+def bodies(app: FastAPI) -> dict[str, Any]:
+    """Return the example of each operation that takes a body."""
+    document = app.openapi()
+    schemas = document["components"]["schemas"]
+    found = {}
+    for methods in document["paths"].values():
+        for operation in methods.values():
+            if "requestBody" in operation:
+                schema = operation["requestBody"]["content"]["application/json"]["schema"]
+                (found[operation["operationId"]],) = schemas[schema["$ref"].rpartition("/")[2]]["examples"]
+    return found
+
+
+async def test_every_example_is_accepted(app: FastAPI, client: httpx.AsyncClient) -> None:
+    examples = bodies(app)
+
+    async def send(operation: str, method: str, path: str) -> Any:
+        answer = await client.request(method, path, json=examples.pop(operation))
+        assert answer.is_success, (operation, answer.text)
+        return answer.json()
+
+    user = await send("create_user", "POST", "/api/users")
+    token = (await send("login", "POST", "/api/auth/login"))["access_token"]
+    client.headers["Authorization"] = f"Bearer {token}"
+    grace = {**bodies(app)["create_user"], "email": bodies(app)["add_member"]["email"]}
+    assert (await client.post("/api/users", json=grace)).is_success
+
+    await send("update_me", "PATCH", "/api/users/me")
+    item = await send("create_item", "POST", "/api/items")
+    await send("update_item", "PATCH", f"/api/items/{item['id']}")
+    message = await send("create_message", "POST", "/api/messages")
+    await send("update_message", "PATCH", f"/api/messages/{message['id']}")
+    workspace = f"/api/workspaces/{(await send('create_workspace', 'POST', '/api/workspaces'))['id']}"
+    await send("update_workspace", "PATCH", workspace)
+    member = await send("add_member", "POST", f"{workspace}/members")
+    assert (await send("update_member", "PATCH", f"{workspace}/members/{member['user_id']}"))["role"] == "viewer"
+    ticket = (await send("create_stream_ticket", "POST", "/api/auth/stream-ticket"))["ticket"]
+    # It is a ticket for the personal workspace, whose log ends before this number.
+    stream = f"/api/workspaces/{user['personal_workspace_id']}/changes/stream"
+    del client.headers["Authorization"]
+    refused = await client.get(stream, params={"ticket": ticket, "after": 99})
+    assert refused.json()["error"]["code"] == "BAD_REQUEST"
+    # Of administrators alone.
+    assert set(examples) == {"update_user"}
