@@ -49,7 +49,7 @@ def translate_errors() -> Iterator[None]:
             raise DatabaseUnavailableError(str(error.orig)) from error
         raise
     except (exc.TimeoutError, OSError) as error:
-        raise DatabaseUnavailableError(str(error)) from error
+        raise DatabaseUnavailableError(getattr(error, "strerror", None) or str(error)) from error
 
 
 def _is_transient(error: exc.DBAPIError) -> bool:

@@ -298,3 +298,27 @@ async def test_a_spreadsheet_in_utf_16_is_understood_and_a_broken_one_is_one_sen
     assert await command("import", str(file)) == Ended(
         1, "", "The file begins as UTF-16 text and does not go on so: save it as UTF-8 and try again.\n"
     )
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_people_are_found_by_any_spelling_of_their_address(
+    command: Command, database: Database, world: World
+) -> None:
+    rows = "title,assignee,owner\nA,ＶＩＥＷＥＲ＠example.com, ADMIN@Example.COM \nB,,\n"
+    arguments = ["import", "-", "--format", "csv", "--owner", " ＥＤＩＴＯＲ@Example.com"]
+    assert (await command(*arguments, stdin=rows.encode())).code == 0
+    lines = [json.loads(line) for line in await export(database, world.workspace)]
+    assert [(line["assignee"], line["owner"]) for line in lines] == [
+        ("viewer@example.com", "admin@example.com"),
+        (None, "editor@example.com"),
+    ]
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_an_administrator_is_made_under_the_one_spelling(settings: Settings, world: World) -> None:
+    made = ["create-admin", " ＧＲＡＣＥ＠Example.com", "--password", "Analytical1"]
+    ended = await twofold(*made, DATABASE_URL=settings.database_address)
+    assert ended == Ended(0, "grace@example.com is an administrator now.\n", "")
+    again = await twofold("create-admin", "grace@EXAMPLE.com", *made[2:], DATABASE_URL=settings.database_address)
+    assert again == Ended(1, "", "This e-mail address has an account already.\n")
+    assert Settings(_env_file=None, admin_email=" ＧＲＡＣＥ＠Example.com").admin_email.lower() == "grace@example.com"

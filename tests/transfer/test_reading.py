@@ -1,6 +1,7 @@
 """Files become rows: good ones with a record, bad ones with their line number and the reasons."""
 
 import io
+import json
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from api.services.transfer.reading import FileFormat, Source, format_of
 from api.services.transfer.records import ItemRecord
 from api.services.transfer.rows import BadRow, Row
 
+ID = "0198c0de-7a3f-7c21-9e55-0c2f4b6d8e10"
 LONG = b"x" * (MAX_LINE_BYTES + 1)
 
 
@@ -68,6 +70,30 @@ def test_a_row_of_several_lines_is_named_by_its_first() -> None:
     rows = read_csv('title,description\nA,"one\ntwo\nthree"\n\n,"x\ny"\nB,\n')
     assert [row.line for row in rows] == [2, 6, 8]
     assert rows[1] == BadRow(6, ("title: Field required",))
+
+
+@pytest.mark.parametrize(
+    ("field", "written"),
+    [
+        *(("due_at", written) for written in ("45322", "20240131", "0.5", "2030", "1e3", "2026-01-31", "31.01.2026")),
+        *(("id", written) for written in (f"{{{ID}}}", f"urn:uuid:{ID}", ID.replace("-", ""))),
+        *(("priority", written) for written in ("3.0", "yes", "1_0", "1e0", "٣")),
+        *(("title", written) for written in ("\u200b", "a\u202eb", "a\x1bb")),
+    ],
+)
+def test_a_file_says_what_the_doors_accept(field: str, written: str) -> None:
+    values = {"title": "A", field: written}
+    (row,) = read_csv("\t".join(values) + "\n" + "\t".join(values.values()) + "\n")
+    assert isinstance(row, BadRow)
+    assert [problem.partition(":")[0] for problem in row.problems] == [field]
+    assert read_json(json.dumps(values)) == [BadRow(1, row.problems)]
+
+
+@pytest.mark.parametrize("number", ["45322", "20240131", "0.5", "2030", "1e3", "true"])
+def test_a_number_is_no_time(number: str) -> None:
+    assert read_json(f'{{"title": "A", "due_at": {number}}}') == [
+        BadRow(1, ("due_at: It must be an ISO 8601 date and time with a zone, such as 2026-01-31T08:30:00Z",)),
+    ]
 
 
 def test_blank_rows_of_a_spreadsheet_are_none() -> None:
