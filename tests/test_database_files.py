@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from api.config import Settings
+from api.config import Settings, SettingsError
 from api.core.actor import SYSTEM
 from api.services.users import has_users
 from db import migrate
@@ -190,7 +190,7 @@ async def test_a_full_disk_is_one_sentence_at_the_start(tmp_path: Path) -> None:
         sentence = told(await run("migrate", folder))
     assert sentence.startswith(f"The database file {folder / 'twofold.db'} cannot be used (")
     assert sentence.endswith("check its path, its permissions, and that the disk has room.")
-    with files_of_at_most(10):
-        secret = told(await twofold("serve", DATA_DIR=str(folder), DATABASE_URL=sqlite_address(tmp_path / "x.db")))
-    assert "cannot" in secret
+    with files_of_at_most(10), pytest.raises(SettingsError) as refused:
+        Settings(_env_file=None, data_dir=folder).identity()
+    assert str(refused.value) == f"The folder in DATA_DIR, {folder}, cannot hold the secret key: File too large."
     assert not list(folder.glob("secret*"))
