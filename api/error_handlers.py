@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.routing import Match
 
@@ -60,6 +61,9 @@ async def _answer_validation(request: Request, error: Exception) -> Response:
 
 async def _answer_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this type alone
+    if isinstance(error.__cause__, ClientDisconnect):
+        # FastAPI takes a body that ended early for a bad one; nobody is there to be answered.
+        raise error.__cause__
     if error.status_code != 405:  # noqa: PLR2004 - HTTP
         return _respond(request, from_http(error), error.headers)
     # The route that was found is that of another method.

@@ -8,7 +8,7 @@ from uuid import uuid4
 import structlog
 from anyio import BrokenResourceError
 from starlette.datastructures import MutableHeaders
-from starlette.requests import HTTPConnection
+from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.core.errors import INTERNAL
@@ -80,7 +80,9 @@ class RequestLogMiddleware:
 
 
 def _is_hang_up(error: Exception) -> bool:
-    """Return whether FastAPI's event stream merely found nobody any more to hand its next event to."""
+    """Return whether a body merely ended early, or FastAPI's event stream found nobody to hand its next event to."""
+    if isinstance(error, ClientDisconnect):
+        return True
     return isinstance(error, ExceptionGroup) and error.split(BrokenResourceError)[1] is None
 
 

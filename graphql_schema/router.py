@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 from cross_web import HTTPException as GraphQLHTTPException
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from strawberry.fastapi import GraphQLRouter
 from strawberry.subscriptions import GRAPHQL_SSE_PROTOCOL, GRAPHQL_TRANSPORT_WS_PROTOCOL
@@ -65,6 +65,9 @@ class Router(GraphQLRouter[Context, None]):
         try:
             _check_type(request)
             return await super().run(request, context, root_value)
+        except ClientDisconnect:
+            # Nobody is there to be answered.
+            raise
         except Exception as error:  # noqa: BLE001 - the outermost catch of this door
             return _refuse(request, error)
 

@@ -81,6 +81,7 @@ async def test_every_request_leaves_one_line_with_who_what_and_how_it_ended(
             *("method", "path", "client", "operation", "actor", "status", "duration_ms"),
         }
         assert line["level"] == "info"
+        assert line["client"] == "127.0.0.1"
         assert line["duration_ms"] >= 0
     assert log.events("request")[2]["request_id"] == "none-of-them"
 
