@@ -71,7 +71,7 @@ def _run(settings: Settings, sockets: list[socket.socket]) -> None:
     import uvicorn  # noqa: PLC0415 - the other commands need not wait for it
     from uvicorn.supervisors import Multiprocess  # noqa: PLC0415 - as above
 
-    from api.connections import RequestProtocol, SocketProtocol  # noqa: PLC0415 - as above
+    from api.http_connections import protocols  # noqa: PLC0415 - as above
 
     config = uvicorn.Config(
         "api.main:create_app",
@@ -80,8 +80,7 @@ def _run(settings: Settings, sockets: list[socket.socket]) -> None:
         log_config=None,
         access_log=False,
         server_header=False,
-        http=RequestProtocol,
-        ws=SocketProtocol,
+        **protocols(settings.connection_limits),
         # Each socket would compress for itself what was written once for all of them.
         ws_per_message_deflate=False,
         ws_max_size=settings.body_limit_bytes,

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, EmailStr, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from api.core.account_names import fold_address
+from api.core.connection_limits import ConnectionLimits
 from api.core.identity import Identity
 from api.core.passwords import Passwords
 from api.core.tokens import Tokens
@@ -19,6 +20,8 @@ from db.engine import DatabaseOptions, normalise_url, sqlite_address
 from db.files import PRIVATE_FILE, PRIVATE_FOLDER
 
 MIN_SECRET_BYTES = 32
+UNFINISHED_BODIES = 64
+"""So many of the largest bodies may be half there in a process at once."""
 
 
 class SettingsError(Exception):
@@ -118,6 +121,19 @@ class Settings(BaseSettings):
     access_token_seconds: Annotated[Count, Field(description="How long a sign-in lasts.")] = 12 * 60 * 60
     password_memory_kib: Annotated[int, Field(ge=32, description="Memory of one password hash (Argon2id).")] = 65536
     body_limit_bytes: Annotated[Count, Field(description="Largest JSON body accepted.")] = 1024 * 1024
+    request_head_seconds: Annotated[
+        float, Field(gt=0, description="How long the head of a request may take to arrive.")
+    ] = 10.0
+    request_head_bytes: Annotated[int, Field(ge=1024, description="Largest head of a request accepted.")] = 32 * 1024
+    request_body_seconds: Annotated[
+        float,
+        Field(gt=0, description="How long a body may take to arrive, and a second more for every 500 bytes of it."),
+    ] = 20.0
+    connections_max: Annotated[Count, Field(description="Most open connections, per process.")] = 10_000
+    connections_max_per_address: Annotated[
+        Count,
+        Field(description="Most open connections of an address, per process; a proxy on this machine counts as many."),
+    ] = 256
     graphiql: Annotated[bool, Field(description="Serve GraphiQL to browsers at /graphql.")] = True
     assets_url: Annotated[
         str,
@@ -166,6 +182,18 @@ class Settings(BaseSettings):
     def database_options(self) -> DatabaseOptions:
         """Sizes and patience of the database connections."""
         return DatabaseOptions(pool_size=self.database_pool_size)
+
+    @property
+    def connection_limits(self) -> ConnectionLimits:
+        """What clients may take of a process before anybody looks at what they want."""
+        return ConnectionLimits(
+            connections=self.connections_max,
+            per_address=self.connections_max_per_address,
+            head_seconds=self.request_head_seconds,
+            head_bytes=self.request_head_bytes,
+            body_seconds=self.request_body_seconds,
+            body_bytes=UNFINISHED_BODIES * self.body_limit_bytes,
+        )
 
     @property
     def installation(self) -> str:

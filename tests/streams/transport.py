@@ -15,7 +15,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
-from api.connections import RequestProtocol, SocketProtocol
+from api.http_connections import protocols
 
 TRANSPORTS = ("socket", "graphql_sse", "rest_sse")
 GRAPHQL_TRANSPORTS = ("socket", "graphql_sse")
@@ -129,8 +129,7 @@ async def served(app: FastAPI) -> AsyncIterator[str]:
         app,
         port=0,
         lifespan="off",
-        http=RequestProtocol,
-        ws=SocketProtocol,
+        **protocols(app.state.settings.connection_limits),
         ws_per_message_deflate=False,
         log_config=None,
         access_log=False,
