@@ -4,15 +4,19 @@ import hashlib
 import os
 import re
 import secrets
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
+from limits import RateLimitItem, parse
 from pydantic import AfterValidator, BeforeValidator, EmailStr, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from api.core.account_names import fold_address
+from api.core.attempts import Attempts, Limited
 from api.core.connection_limits import ConnectionLimits
+from api.core.counters import Counters
 from api.core.identity import Identity
 from api.core.passwords import Passwords
 from api.core.tokens import Tokens
@@ -64,7 +68,16 @@ def _check_secret(value: SecretStr | None) -> SecretStr | None:
     return value
 
 
+def _check_rate(value: str) -> str:
+    try:
+        parse(value)
+    except ValueError as error:
+        raise ValueError("it must be a number per second, minute, hour or day, such as 10/minute") from error
+    return value
+
+
 Count = Annotated[int, Field(ge=1)]
+Rate = Annotated[str, AfterValidator(_check_rate)]
 
 
 class Settings(BaseSettings):
@@ -120,6 +133,20 @@ class Settings(BaseSettings):
     ] = None
     access_token_seconds: Annotated[Count, Field(description="How long a sign-in lasts.")] = 12 * 60 * 60
     password_memory_kib: Annotated[int, Field(ge=32, description="Memory of one password hash (Argon2id).")] = 65536
+    password_queue: Annotated[Count, Field(description="Most passwords that wait to be hashed, per process.")] = 32
+    rate_limits: Annotated[bool, Field(description="Limit how often passwords are tried and accounts created.")] = True
+    login_attempts: Annotated[
+        Rate, Field(description="Wrong passwords for an account from one address; the right one begins anew.")
+    ] = "10/minute"
+    login_attempts_per_account: Annotated[
+        Rate, Field(description="Wrong passwords for an account; beyond it each address has one try left.")
+    ] = "100/hour"
+    login_attempts_per_address: Annotated[
+        Rate, Field(description="Passwords tried from one address, right ones included.")
+    ] = "30/minute"
+    sign_ups_per_address: Annotated[Rate, Field(description="Accounts created from one address by its own people.")] = (
+        "20/hour"
+    )
     body_limit_bytes: Annotated[Count, Field(description="Largest JSON body accepted.")] = 1024 * 1024
     request_head_seconds: Annotated[
         float, Field(gt=0, description="How long the head of a request may take to arrive.")
@@ -207,10 +234,23 @@ class Settings(BaseSettings):
     def identity(self) -> Identity:
         """Return the installation's way with passwords, tokens and newcomers."""
         return Identity(
-            Passwords(memory_kib=self.password_memory_kib),
+            Passwords(memory_kib=self.password_memory_kib, queue=self.password_queue),
             Tokens(self._secret, lifetime=timedelta(seconds=self.access_token_seconds)),
+            Attempts(self._attempt_limits, Counters(self.redis_url, f"twofold:{self.installation}")),
             registration_open=self.registration == "open",
         )
+
+    @property
+    def _attempt_limits(self) -> Mapping[Limited, RateLimitItem] | None:
+        if not self.rate_limits:
+            return None
+        rates = {
+            Limited.PASSWORD_BY_ADDRESS: self.login_attempts_per_address,
+            Limited.PASSWORD_BY_ACCOUNT_AND_ADDRESS: self.login_attempts,
+            Limited.PASSWORD_BY_ACCOUNT: self.login_attempts_per_account,
+            Limited.SIGN_UP_BY_ADDRESS: self.sign_ups_per_address,
+        }
+        return {name: parse(rate) for name, rate in rates.items()}
 
 
 def load_settings() -> Settings:

@@ -10,7 +10,7 @@ from fastapi.dependencies.utils import get_flat_params
 from fastapi.security import HTTPBearer
 from starlette.requests import HTTPConnection
 
-from api.core.actor import ANONYMOUS, Actor
+from api.core.actor import Actor, Anonymous
 from api.core.errors import AppError, ErrorCode, invalid
 from api.core.identity import Identity
 from api.core.pages import PageArguments
@@ -51,10 +51,11 @@ def get_identity(connection: HTTPConnection) -> Identity:
 
 async def identify(connection: HTTPConnection, credentials: str | None) -> Actor:
     """Return who calls, by the `Authorization` header's value, and note it for the log."""
+    address = connection.client.host if connection.client else None
     if credentials is None:
-        return ANONYMOUS
+        return Anonymous(address=address)
     async with get_database(connection).read() as uow:
-        actor = await auth.authenticate(uow, credentials, identity=get_identity(connection))
+        actor = await auth.authenticate(uow, credentials, address=address, identity=get_identity(connection))
     record_of(connection).actor = actor.label
     return actor
 

@@ -48,6 +48,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             with at_exit_signal(hub.say_goodbye):
                 logger.info("started", version=app.version, process=os.getpid())
                 yield
+        await app.state.identity.attempts.close()
         await database.dispose()
         logger.info("stopped", process=os.getpid())
 

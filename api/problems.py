@@ -99,8 +99,8 @@ def _content(error: AppError, request_id: str) -> dict[str, Any]:
 def _headers(error: AppError) -> dict[str, str]:
     if error.code is ErrorCode.UNAUTHENTICATED:
         return {"WWW-Authenticate": "Bearer"}
-    if error.code is ErrorCode.UNAVAILABLE:
-        return {"Retry-After": str(RETRY_AFTER_SECONDS)}
+    if error.code is ErrorCode.UNAVAILABLE or "retry_after" in error.details:
+        return {"Retry-After": str(error.details.get("retry_after", RETRY_AFTER_SECONDS))}
     return {}
 
 

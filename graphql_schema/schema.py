@@ -25,6 +25,7 @@ from graphql_schema.members import MemberMutation, MemberQuery
 from graphql_schema.messages import MessageMutation, MessageQuery
 from graphql_schema.nodes import NodeQuery
 from graphql_schema.scalars import SCALARS
+from graphql_schema.secrets_limit import SecretsLimit
 from graphql_schema.sharing import SharingExecutor
 from graphql_schema.users import UserMutation, UserQuery
 from graphql_schema.variables import VariableCheck
@@ -107,7 +108,7 @@ def create_schema(settings: Settings) -> Schema:
         tokens=settings.graphql_max_tokens,
         cost=settings.graphql_max_cost,
     )
-    extensions: list[Any] = [FormerName, Identification, VariableCheck, limit_queries(limits)]
+    extensions: list[Any] = [FormerName, Identification, VariableCheck, limit_queries(limits), SecretsLimit]
     if not settings.graphql_introspection:
         extensions.append(DisableIntrospection)
     schema = Schema(

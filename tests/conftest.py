@@ -84,6 +84,7 @@ def make_settings(database_url: str, folder: Path, **changes: Any) -> Settings:
         "data_dir": folder,
         "secret_key": SECRET,
         "password_memory_kib": 32,
+        "rate_limits": False,
         "database_pool_size": 5,
         "log_format": "json",
     }

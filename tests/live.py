@@ -54,6 +54,7 @@ async def serve(
         "ADMIN_EMAIL": ADMIN_EMAIL,
         "ADMIN_PASSWORD": ADMIN_PASSWORD,
         "PASSWORD_MEMORY_KIB": "32",
+        "RATE_LIMITS": "false",
         **({"DATABASE_URL": database_url} if database_url else {}),
         **environment,
     }

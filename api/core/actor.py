@@ -1,7 +1,7 @@
 """Who calls. Every service function takes an actor; there is no default and no missing value."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -16,6 +16,11 @@ class Actor(ABC):
     @property
     def user_id(self) -> UUID | None:
         """The user's id, None for the system."""
+        return None
+
+    @property
+    def address(self) -> str | None:
+        """The network address it calls from, None for the system."""
         return None
 
     @property
@@ -50,6 +55,8 @@ class UserActor(Actor):
     # Of the access token: which generation, and until when. None is a token that does not expire.
     generation: int = 1
     expires_at: datetime | None = None
+    # From where; the same user is the same actor anywhere.
+    address: str | None = field(default=None, compare=False)
 
     @property
     def user_id(self) -> UUID:
@@ -76,6 +83,7 @@ class Anonymous(Actor):
     """Nobody in particular; `reason` tells why a token that was sent did not count."""
 
     reason: str | None = None
+    address: str | None = field(default=None, compare=False)
 
     @property
     def label(self) -> str:

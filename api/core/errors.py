@@ -90,6 +90,12 @@ def invalid(fields: Iterable[tuple[str, str]]) -> AppError:
     return AppError(ErrorCode.VALIDATION_ERROR, "Some fields are not valid.", fields=details)
 
 
+def rate_limited(retry_after: int) -> AppError:
+    """Return the error for something that was tried too often; `retry_after` is in seconds."""
+    message = f"Too many attempts. Try again in {retry_after} second{'' if retry_after == 1 else 's'}."
+    return AppError(ErrorCode.RATE_LIMITED, message, retry_after=retry_after)
+
+
 def version_mismatch(expected: int | frozenset[int], current: int) -> AppError:
     """Return the error for an edit of a version that is no longer the current one."""
     return AppError(

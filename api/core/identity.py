@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from api.core.attempts import Attempts
 from api.core.passwords import Passwords
 from api.core.tokens import Tokens
 
@@ -12,4 +13,5 @@ class Identity:
 
     passwords: Passwords
     tokens: Tokens
+    attempts: Attempts
     registration_open: bool

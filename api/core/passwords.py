@@ -1,6 +1,11 @@
-"""Password hashes: Argon2id, computed in threads, a few at a time."""
+"""Password hashes: Argon2id, computed in threads, a few at a time, for a queue that has an end."""
 
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Collection
+from contextlib import asynccontextmanager
 from functools import cached_property
+from typing import Any, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -8,25 +13,43 @@ from pwdlib import PasswordHash
 from pwdlib.exceptions import UnknownHashError
 from pwdlib.hashers.argon2 import Argon2Hasher
 
+from api.core.errors import AppError, ErrorCode, rate_limited
+from api.core.hang_ups import current_hang_up
+
+AT_ONCE = 2
+"""Each hash takes its memory; two at once bound it and leave the processor to others."""
+
+WAIT_SECONDS = 5.0
+"""Nobody waits longer for a turn."""
+
+RETRY_SECONDS = 2
+
+T = TypeVar("T")
+
 
 class Passwords:
     """Hashes and verifies passwords off the event loop.
 
     The defaults are the second recommended option of RFC 9106, section 4: 3 passes over 64 MiB.
+
+    So many may wait; `whose` names on whose behalf (an address, an account), and nobody has more than half of
+    the queue. What is refused for that is `RATE_LIMITED`, and `UNAVAILABLE` if the queue is full or too slow.
     """
 
-    def __init__(self, *, memory_kib: int = 65536, passes: int = 3) -> None:
+    def __init__(self, *, memory_kib: int = 65536, passes: int = 3, queue: int = 32) -> None:
         self._hasher = PasswordHash((Argon2Hasher(time_cost=passes, memory_cost=memory_kib, parallelism=4),))
-        # Each hash takes the memory above; two at once bound it and leave the processor to others.
-        self._limit: anyio.CapacityLimiter | None = None
+        self._turns = asyncio.Semaphore(AT_ONCE)
+        self._most = queue
+        self._waiting = 0
+        self._by_name: Counter[str] = Counter()
 
-    async def hash(self, password: str) -> str:
+    async def hash(self, password: str, *, whose: Collection[str] = ()) -> str:
         """Return the salted hash of a password."""
-        return await anyio.to_thread.run_sync(self._hasher.hash, password, limiter=self._limiter())
+        return await self._run(whose, lambda: self._hasher.hash(password))
 
-    async def verify(self, password: str, password_hash: str | None) -> bool:
+    async def verify(self, password: str, password_hash: str | None, *, whose: Collection[str] = ()) -> bool:
         """Return whether the password fits. Without a hash it is False, after the same time."""
-        return await anyio.to_thread.run_sync(self._verify, password, password_hash, limiter=self._limiter())
+        return await self._run(whose, lambda: self._verify(password, password_hash))
 
     @cached_property
     def _decoy(self) -> str:
@@ -41,7 +64,55 @@ class Passwords:
             return False
         return fits and password_hash is not None
 
-    def _limiter(self) -> anyio.CapacityLimiter:
-        if self._limit is None:
-            self._limit = anyio.CapacityLimiter(2)
-        return self._limit
+    async def _run(self, whose: Collection[str], work: Callable[[], T]) -> T:
+        async with self._place(whose):
+            await self._turn()
+        try:
+            return await anyio.to_thread.run_sync(work, limiter=anyio.CapacityLimiter(1))
+        finally:
+            self._turns.release()
+
+    @asynccontextmanager
+    async def _place(self, whose: Collection[str]) -> AsyncIterator[None]:
+        """Have a place in the queue for the length of the block."""
+        if self._waiting >= self._most:
+            raise _busy()
+        if any(self._by_name[name] >= max(1, self._most // 2) for name in whose):
+            raise rate_limited(RETRY_SECONDS)
+        self._waiting += 1
+        self._by_name.update(whose)
+        try:
+            yield
+        finally:
+            self._waiting -= 1
+            self._by_name.subtract(whose)
+            self._by_name += Counter()  # Forgets who has none.
+
+    async def _turn(self) -> None:
+        """Wait for the turn, unless the client hangs up meanwhile."""
+        turn = asyncio.ensure_future(self._turns.acquire())
+        gone = current_hang_up()
+        waits = [turn, asyncio.ensure_future(gone.wait())] if gone is not None else [turn]
+        try:
+            await asyncio.wait(waits, timeout=WAIT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            await self._give_back(turn)
+            raise
+        finally:
+            for wait in waits[1:]:
+                wait.cancel()
+        if (gone is not None and gone.is_set()) or not turn.done():
+            await self._give_back(turn)
+            raise _busy()
+
+    async def _give_back(self, turn: "asyncio.Future[Any]") -> None:
+        """Wait no more; if the turn came in the same moment, it is the next one's."""
+        if not turn.cancel():
+            self._turns.release()
+        await asyncio.wait([turn])
+
+
+def _busy() -> AppError:
+    return AppError(
+        ErrorCode.UNAVAILABLE, "Too many people sign in at this moment. Try again soon.", retry_after=RETRY_SECONDS
+    )

@@ -10,7 +10,7 @@ from api.services import auth
 router = resource_router("auth")
 
 
-@router.post("/auth/login", responses=documented(ErrorCode.UNSUPPORTED_MEDIA_TYPE))
+@router.post("/auth/login", responses=documented(ErrorCode.UNSUPPORTED_MEDIA_TYPE, ErrorCode.RATE_LIMITED))
 async def login(data: Login, uow: Read, actor: CurrentActor, identity: InstalledIdentity) -> AccessToken:
     """Exchange an e-mail address and its password for an access token."""
     return await auth.login(uow, actor, data, identity=identity)

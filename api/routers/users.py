@@ -15,7 +15,11 @@ from api.services import users
 router = resource_router("users")
 
 
-@router.post("/users", status_code=status.HTTP_201_CREATED, responses=CHANGING | CREATED)
+@router.post(
+    "/users",
+    status_code=status.HTTP_201_CREATED,
+    responses=CHANGING | CREATED | documented(ErrorCode.RATE_LIMITED),
+)
 async def create_user(
     data: UserCreate, uow: Write, actor: CurrentActor, identity: InstalledIdentity, request: Request, response: Response
 ) -> AccountRead:
@@ -31,7 +35,10 @@ async def get_me(uow: Read, actor: CurrentActor) -> AccountRead:
     return AccountRead.model_validate(await users.get_me(uow, actor))
 
 
-@router.patch("/users/me", responses=documented(ErrorCode.CONFLICT, ErrorCode.UNSUPPORTED_MEDIA_TYPE))
+@router.patch(
+    "/users/me",
+    responses=documented(ErrorCode.CONFLICT, ErrorCode.UNSUPPORTED_MEDIA_TYPE, ErrorCode.RATE_LIMITED),
+)
 async def update_me(data: MeUpdate, uow: Write, actor: CurrentActor, identity: InstalledIdentity) -> AccountRead:
     """Change your own account. A new password ends all access tokens: sign in again."""
     return AccountRead.model_validate(await users.update_me(uow, actor, data, identity=identity))

@@ -1,9 +1,10 @@
 """Signing in, and telling who calls."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from api.core.actor import ANONYMOUS, Actor, Anonymous, UserActor, require_user
+from api.core.actor import Actor, Anonymous, UserActor, require_user
 from api.core.errors import unauthenticated
 from api.core.identity import Identity
 from api.core.tokens import Claims, TokenError
@@ -16,40 +17,45 @@ from db.unit_of_work import ReadUnit
 TICKET_LIFETIME = timedelta(minutes=15)
 
 
-async def login(uow: ReadUnit, _actor: Actor, data: Login, *, identity: Identity) -> AccessToken:
+async def login(uow: ReadUnit, actor: Actor, data: Login, *, identity: Identity) -> AccessToken:
     """Return an access token for an e-mail address and its password.
 
     An unknown address takes the same time and gets the same answer as a wrong password, so that
     nobody can find out who has an account.
 
     Raises:
-        AppError: UNAUTHENTICATED.
+        AppError: UNAUTHENTICATED; RATE_LIMITED after too many attempts.
     """
+    await identity.attempts.try_password(data.email, actor.address)
     user = await users.find_by_email(uow.session, data.email) if "\x00" not in data.email else None
     await uow.session.release()
-    fits = await identity.passwords.verify(data.password.get_secret_value(), user.password_hash if user else None)
+    password, password_hash = data.password.get_secret_value(), user.password_hash if user else None
+    fits = await identity.passwords.verify(password, password_hash, whose=(data.email, actor.address or ""))
     if user is None or not fits or user.disabled:
         raise unauthenticated("The e-mail address or the password is wrong.")
+    await identity.attempts.forgive(data.email, actor.address)
     lifetime = int(identity.tokens.lifetime.total_seconds())
     return AccessToken(access_token=identity.tokens.issue(user.id, user.token_generation), expires_in=lifetime)
 
 
-async def authenticate(uow: ReadUnit, credentials: str | None, *, identity: Identity) -> Actor:
+async def authenticate(
+    uow: ReadUnit, credentials: str | None, *, identity: Identity, address: str | None = None
+) -> Actor:
     """Return who sent an `Authorization` header, or `Anonymous` with the reason why it does not count.
 
     Nothing is refused here: what an anonymous caller may do is the services' decision.
     """
     if credentials is None:
-        return ANONYMOUS
+        return Anonymous(address=address)
     kind, _, token = credentials.partition(" ")
     if kind.lower() != "bearer" or not token:
-        return Anonymous("The Authorization header must be: Bearer, a space, and an access token.")
+        return Anonymous("The Authorization header must be: Bearer, a space, and an access token.", address)
     try:
         claims = identity.tokens.read(token.strip())
     except TokenError as error:
-        return Anonymous(str(error))
+        return Anonymous(str(error), address)
     user = await users.find(uow.session, claims.user_id)
-    return _recognise(user, claims)
+    return replace(_recognise(user, claims), address=address)
 
 
 async def create_stream_ticket(
@@ -83,7 +89,7 @@ async def admit(uow: ReadUnit, ticket: str, workspace_id: UUID, *, identity: Ide
     return _recognise(await users.find(uow.session, claims.user_id), claims)
 
 
-def _recognise(user: User | None, claims: Claims) -> Actor:
+def _recognise(user: User | None, claims: Claims) -> UserActor | Anonymous:
     if user is None or user.personal_workspace_id is None:
         return Anonymous("The account of this access token no longer exists.")
     if user.disabled:

@@ -30,11 +30,14 @@ async def create_user(uow: UnitOfWork, actor: Actor, data: UserCreate, *, identi
 
     Raises:
         AppError: FORBIDDEN if registration is closed or an administrator is wanted, unless an
-            administrator asks; CONFLICT if the e-mail address is taken.
+            administrator asks; CONFLICT if the e-mail address is taken; RATE_LIMITED after too many attempts.
     """
+    whose: tuple[str, ...] = ()
     if isinstance(actor, Anonymous) or (isinstance(actor, UserActor) and actor.role is not UserRole.ADMIN):
         _check_newcomer(actor, data, identity)
-    password_hash = await identity.passwords.hash(data.password.get_secret_value())
+        await identity.attempts.sign_up(actor.address)
+        whose = (actor.address or "",)
+    password_hash = await identity.passwords.hash(data.password.get_secret_value(), whose=whose)
     if await users.find_by_email(uow.session, data.email) is not None:
         raise conflict(EMAIL_TAKEN)
     workspace = Workspace(id=new_id(), name=data.name, personal=True)
@@ -80,14 +83,15 @@ async def update_me(uow: UnitOfWork, actor: Actor, data: MeUpdate, *, identity: 
     """Change the caller's own account. A new password ends all access tokens, this one too.
 
     Raises:
-        AppError: VALIDATION_ERROR for a missing or wrong `current_password`; CONFLICT for a taken e-mail address.
+        AppError: VALIDATION_ERROR for a missing or wrong `current_password`, RATE_LIMITED after too many of them;
+            CONFLICT for a taken e-mail address.
     """
     user_id = require_user(actor).id
     values = sent(data)
     current: SecretStr | None = values.pop("current_password", None)
     proven = None
     if "email" in values or "password" in values:
-        proven = await _prove(uow, user_id, current, identity)
+        proven = await _prove(uow, actor, current, identity)
     password_hash = await _hash(values, identity)
     user = await users.lock(uow.session, user_id)
     if user is None:
@@ -99,15 +103,20 @@ async def update_me(uow: UnitOfWork, actor: Actor, data: MeUpdate, *, identity: 
     return user
 
 
-async def _prove(uow: UnitOfWork, user_id: UUID, current: SecretStr | None, identity: Identity) -> str | None:
+async def _prove(uow: UnitOfWork, actor: Actor, current: SecretStr | None, identity: Identity) -> str | None:
     """Check the current password and return the hash it was checked against."""
     if current is None:
         raise invalid([("current_password", "It is needed to change the e-mail address or the password")])
-    user = await users.find(uow.session, user_id)
+    user = await users.find(uow.session, require_user(actor).id)
+    if user is None or user.email is None:
+        raise unauthenticated()
     await uow.session.release()
-    if not await identity.passwords.verify(current.get_secret_value(), user.password_hash if user else None):
+    await identity.attempts.try_password(user.email, actor.address)
+    whose = (user.email, actor.address or "")
+    if not await identity.passwords.verify(current.get_secret_value(), user.password_hash, whose=whose):
         raise invalid([("current_password", "It is wrong")])
-    return user.password_hash if user else None
+    await identity.attempts.forgive(user.email, actor.address)
+    return user.password_hash
 
 
 async def list_users(uow: ReadUnit, actor: Actor, *, page: PageArguments) -> Page[User]:

@@ -17,6 +17,7 @@ STATUS = {
     "CONFLICT": 409,
     "PRECONDITION_FAILED": 412,
     "VALIDATION_ERROR": 422,
+    "RATE_LIMITED": 429,
 }
 """The HTTP status of each code, spelled out here a second time so that the catalogue cannot drift."""
 

@@ -1,0 +1,95 @@
+"""How often somebody may guess a secret, or make something for nothing.
+
+What needs a token is not among it: a token cannot be guessed, and whoever has one is known. To limit something
+else, add it to `Limited`, give it a setting, and let its service spend an attempt before it does anything.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from enum import StrEnum
+
+from limits import RateLimitItem
+
+from api.core.addresses import network_of
+from api.core.counters import Counters
+from api.core.errors import rate_limited
+
+
+class Limited(StrEnum):
+    """What is limited, and by what it is counted; the settings say how often."""
+
+    PASSWORD_BY_ADDRESS = "password by address"  # noqa: S105 - the name of a counter
+    """Every password that is tried, whosever it is and whether it is right: each costs a hash."""
+
+    PASSWORD_BY_ACCOUNT_AND_ADDRESS = "password by account and address"  # noqa: S105 - as above
+    """Wrong ones, at log-in and as `current_password`; the right one begins anew. There need be no such account."""
+
+    PASSWORD_BY_ACCOUNT = "password by account"  # noqa: S105 - as above
+    """Wrong ones from everywhere. Beyond it each address has one try left, so that nobody can lock an owner out."""
+
+    SIGN_UP_BY_ADDRESS = "sign-up by address"
+    """Every one, also of an address that has an account; administrators create as many as they like."""
+
+
+class Attempts:
+    """Counts attempts; without limits it lets everybody pass."""
+
+    def __init__(self, limits: Mapping[Limited, RateLimitItem] | None, counters: Counters) -> None:
+        self._limits = limits
+        self._counters = counters
+
+    async def try_password(self, account: str, address: str | None) -> None:
+        """Spend an attempt to name an account's password, before it is looked at.
+
+        Raises:
+            AppError: RATE_LIMITED.
+        """
+        if self._limits is None:
+            return
+        who, whose = _who(address), _digest(account)
+        await self._spend(Limited.PASSWORD_BY_ADDRESS, who)
+        await self._spend(Limited.PASSWORD_BY_ACCOUNT_AND_ADDRESS, whose, who)
+        overall = self._limits[Limited.PASSWORD_BY_ACCOUNT]
+        if await self._counters.hit(overall, Limited.PASSWORD_BY_ACCOUNT, whose) is not None:
+            seconds = await self._counters.hit(_once_per(overall), "last try", whose, who)
+            if seconds is not None:
+                raise rate_limited(seconds)
+
+    async def forgive(self, account: str, address: str | None) -> None:
+        """Begin anew for an account at an address: the password was right."""
+        if self._limits is not None:
+            who, whose = _who(address), _digest(account)
+            name = Limited.PASSWORD_BY_ACCOUNT_AND_ADDRESS
+            await self._counters.clear(self._limits[name], name, whose, who)
+            await self._counters.clear(_once_per(self._limits[Limited.PASSWORD_BY_ACCOUNT]), "last try", whose, who)
+
+    async def sign_up(self, address: str | None) -> None:
+        """Spend an attempt to create an account for oneself.
+
+        Raises:
+            AppError: RATE_LIMITED.
+        """
+        await self._spend(Limited.SIGN_UP_BY_ADDRESS, _who(address))
+
+    async def close(self) -> None:
+        """Let go of what counts."""
+        await self._counters.close()
+
+    async def _spend(self, name: Limited, *key: str) -> None:
+        if self._limits is not None:
+            seconds = await self._counters.hit(self._limits[name], name, *key)
+            if seconds is not None:
+                raise rate_limited(seconds)
+
+
+def _who(address: str | None) -> str:
+    return network_of(address or "")
+
+
+def _digest(account: str) -> str:
+    """Return a name for the account that has one length, and tells nobody who reads the counters."""
+    return hashlib.blake2b(account.encode(errors="surrogatepass"), digest_size=16).hexdigest()
+
+
+def _once_per(limit: RateLimitItem) -> RateLimitItem:
+    return type(limit)(1, limit.multiples)

@@ -1,0 +1,131 @@
+"""Passwords are hashed two at a time, for a queue that has an end."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from api.core import passwords
+from api.core.errors import AppError
+from api.core.hang_ups import hang_up
+from api.core.passwords import Passwords
+from tests.chaos.waiting import until
+from tests.conftest import AppFactory
+from tests.connections.wire import post, wire
+from tests.streams.transport import served
+
+
+class Held(Passwords):
+    """Passwords whose hashing takes until it is let go."""
+
+    def __init__(self, queue: int) -> None:
+        super().__init__(memory_kib=32, queue=queue)
+        self.go = threading.Event()
+        self.begun = 0
+
+    def _verify(self, password: str, password_hash: str | None) -> bool:  # noqa: ARG002 - as the real one
+        self.begun += 1
+        self.go.wait(30)
+        return True
+
+
+@pytest.fixture
+async def held() -> AsyncIterator[Held]:
+    """A queue of four, behind two that take their time."""
+    held = Held(4)
+    running = [asyncio.create_task(held.verify("", None)) for _ in range(2)]
+    await until(lambda: _is(held.begun == 2))
+    yield held
+    held.go.set()
+    assert await asyncio.gather(*running) == [True, True]
+
+
+async def _is(value: bool) -> bool:
+    return value
+
+
+async def queued(held: Held, count: int, **more: Any) -> list["asyncio.Task[bool]"]:
+    """Begin so many more, which wait."""
+    before = held._waiting
+    tasks = [asyncio.create_task(held.verify("", None, **more)) for _ in range(count)]
+    await until(lambda: _is(held._waiting == before + count))
+    return tasks
+
+
+async def refusal(held: Held, **more: Any) -> tuple[str, dict[str, Any]]:
+    with pytest.raises(AppError) as caught:
+        await held.verify("", None, **more)
+    return caught.value.code, caught.value.details
+
+
+async def test_the_queue_has_an_end(held: Held) -> None:
+    tasks = await queued(held, 4)
+
+    assert await refusal(held) == ("UNAVAILABLE", {"retry_after": 2})
+    held.go.set()
+    assert await asyncio.gather(*tasks) == [True] * 4
+    assert await held.verify("", None)
+    assert (held.begun, held._waiting) == (7, 0)
+
+
+async def test_nobody_has_more_than_half_of_it(held: Held) -> None:
+    tasks = await queued(held, 2, whose=("ada", "192.0.2.1"))
+
+    assert await refusal(held, whose=("ada", "192.0.2.2")) == ("RATE_LIMITED", {"retry_after": 2})
+    assert await refusal(held, whose=("bob", "192.0.2.1")) == ("RATE_LIMITED", {"retry_after": 2})
+    tasks += await queued(held, 2, whose=("bob", "192.0.2.2"))
+    held.go.set()
+    assert await asyncio.gather(*tasks) == [True] * 4
+    assert not held._by_name
+
+
+async def test_nobody_waits_for_long(held: Held, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(passwords, "WAIT_SECONDS", 0.05)
+
+    assert await refusal(held) == ("UNAVAILABLE", {"retry_after": 2})
+    assert (held.begun, held._waiting) == (2, 0)
+
+
+async def test_who_is_gone_or_cancelled_has_no_place_and_takes_no_turn(held: Held) -> None:
+    gone = asyncio.Event()
+    with hang_up(gone):
+        [hung_up] = await queued(held, 1)
+    [cancelled] = await queued(held, 1)
+    [waiting] = await queued(held, 1)
+
+    gone.set()
+    cancelled.cancel()
+    ends = await asyncio.gather(hung_up, cancelled, return_exceptions=True)
+
+    assert [type(end) for end in ends] == [AppError, asyncio.CancelledError]
+    assert held._waiting == 1
+    held.go.set()
+    assert await waiting
+    assert held.begun == 3
+    assert held._turns._value == 2
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("path", ["/api/auth/login", "/graphql"])
+async def test_a_client_that_hangs_up_gives_its_place_to_others(make_app: AppFactory, path: str) -> None:
+    app: FastAPI = await make_app(password_queue=2)
+    queue: Passwords = app.state.identity.passwords
+    for _ in range(2):
+        await queue._turns.acquire()
+    login = b'{"email": "ada@example.com", "password": "x"}'
+    mutation = b'{"query": "mutation { login(input: {email: \\"a@b.c\\", password: \\"x\\"}) { accessToken } }"}'
+    async with served(app) as url:
+        async with wire(url) as connection:
+            await connection.send(post(path, mutation if path == "/graphql" else login))
+            await until(lambda: _is(queue._waiting == 1))
+        await until(lambda: _is(queue._waiting == 0))
+
+        for _ in range(2):
+            queue._turns.release()
+        async with httpx.AsyncClient(base_url=url) as client:
+            answer = await client.post("/api/auth/login", json={"email": "ada@example.com", "password": "x"})
+        assert answer.status_code == 401
