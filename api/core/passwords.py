@@ -101,7 +101,7 @@ class Passwords:
         finally:
             for wait in waits[1:]:
                 wait.cancel()
-        if (gone is not None and gone.is_set()) or not turn.done():
+        if not turn.done():
             await self._give_back(turn)
             raise _busy()
 

@@ -109,9 +109,26 @@ async def test_who_is_gone_or_cancelled_has_no_place_and_takes_no_turn(held: Hel
     assert held._turns._value == 2
 
 
+async def test_a_turn_that_comes_in_the_moment_of_a_cancellation_is_the_next_ones() -> None:
+    queue = Passwords(memory_kib=32)
+    for _ in range(2):
+        await queue._turns.acquire()
+    task = asyncio.create_task(queue.verify("", None))
+    await until(lambda: _is(queue._waiting == 1))
+
+    queue._turns.release()
+    task.cancel()
+
+    assert [type(end) for end in await asyncio.gather(task, return_exceptions=True)] == [asyncio.CancelledError]
+    assert queue._turns._value == 1
+
+
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("path", ["/api/auth/login", "/graphql"])
-async def test_a_client_that_hangs_up_gives_its_place_to_others(make_app: AppFactory, path: str) -> None:
+async def test_a_client_that_hangs_up_gives_its_place_to_others(
+    make_app: AppFactory, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(passwords, "WAIT_SECONDS", 600.0)
     app: FastAPI = await make_app(password_queue=2)
     queue: Passwords = app.state.identity.passwords
     for _ in range(2):
