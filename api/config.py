@@ -95,7 +95,15 @@ class Settings(BaseSettings):
         AfterValidator(_check_url),
         Field(description="`postgresql://…`, or `sqlite:///` and a path; a SQLite file in DATA_DIR if not set."),
     ] = None
-    database_pool_size: Annotated[Count, Field(description="Connections per process.")] = 10
+    database_pool_size: Annotated[
+        Count, Field(description="Connections per process, three at least: shares to read, to write, and of its own.")
+    ] = 10
+    statement_seconds: Annotated[
+        float, Field(gt=0, description="How long the database may work at one statement of a request.")
+    ] = 5.0
+    reads_max_per_user: Annotated[
+        Count, Field(description="Most reads of a user at once, per process; further ones wait for their turn.")
+    ] = 4
     redis_url: Annotated[
         str | None,
         AfterValidator(_check_redis),
@@ -208,7 +216,11 @@ class Settings(BaseSettings):
     @property
     def database_options(self) -> DatabaseOptions:
         """Sizes and patience of the database connections."""
-        return DatabaseOptions(pool_size=self.database_pool_size)
+        return DatabaseOptions(
+            pool_size=self.database_pool_size,
+            statement_timeout=self.statement_seconds,
+            reads_per_caller=self.reads_max_per_user,
+        )
 
     @property
     def connection_limits(self) -> ConnectionLimits:

@@ -10,7 +10,8 @@ from fastapi.dependencies.utils import get_flat_params
 from fastapi.security import HTTPBearer
 from starlette.requests import HTTPConnection
 
-from api.core.actor import Actor, Anonymous
+from api.core.actor import ANONYMOUS, SYSTEM, Actor, Anonymous
+from api.core.addresses import network_of
 from api.core.errors import AppError, ErrorCode, invalid
 from api.core.identity import Identity
 from api.core.pages import PageArguments
@@ -21,6 +22,7 @@ from api.services import auth
 from api.services.edits import Expected
 from api.services.live.hub import Hub
 from db.engine import Database
+from db.turns import Caller
 from db.unit_of_work import ReadUnit, UnitOfWork
 
 # Headers that are lists, which may come in several lines (RFC 9110, section 5.3).
@@ -49,12 +51,19 @@ def get_identity(connection: HTTPConnection) -> Identity:
     return identity
 
 
+def caller_of(connection: HTTPConnection, actor: Actor) -> Caller:
+    """Return on whose account the actor reads and writes: its own, or that of its address."""
+    if actor is SYSTEM:
+        return SYSTEM.label
+    return actor.user_id or network_of(connection.client.host if connection.client else ANONYMOUS.label)
+
+
 async def identify(connection: HTTPConnection, credentials: str | None) -> Actor:
     """Return who calls, by the `Authorization` header's value, and note it for the log."""
     address = connection.client.host if connection.client else None
     if credentials is None:
         return Anonymous(address=address)
-    async with get_database(connection).read() as uow:
+    async with get_database(connection).read(caller_of(connection, ANONYMOUS)) as uow:
         actor = await auth.authenticate(uow, credentials, address=address, identity=get_identity(connection))
     record_of(connection).actor = actor.label
     return actor
@@ -70,13 +79,21 @@ async def _get_actor(request: Request) -> Actor:
     return await identify(request, header_of(request, "authorization"))
 
 
-async def _get_read_unit(request: Request) -> AsyncIterator[ReadUnit]:
-    async with get_database(request).read() as uow:
+CurrentActor = Annotated[Actor, Depends(_get_actor)]
+
+
+async def _get_read_unit(request: Request, actor: CurrentActor) -> AsyncIterator[ReadUnit]:
+    async with get_database(request).read(caller_of(request, actor)) as uow:
         yield uow
 
 
-async def _get_unit_of_work(request: Request) -> AsyncIterator[UnitOfWork]:
-    async with get_database(request).write() as uow:
+async def _get_own_read_unit(request: Request) -> AsyncIterator[ReadUnit]:
+    async with get_database(request).own_read("ready") as uow:
+        yield uow
+
+
+async def _get_unit_of_work(request: Request, actor: CurrentActor) -> AsyncIterator[UnitOfWork]:
+    async with get_database(request).write(caller_of(request, actor)) as uow:
         yield uow
 
 
@@ -146,8 +163,8 @@ def page_of(query: PageQuery) -> PageArguments:
 
 # The function scope ends the transaction before the answer is sent: what the client reads is committed.
 Read = Annotated[ReadUnit, Depends(_get_read_unit, scope="function")]
+OwnRead = Annotated[ReadUnit, Depends(_get_own_read_unit, scope="function")]
 Write = Annotated[UnitOfWork, Depends(_get_unit_of_work, scope="function")]
-CurrentActor = Annotated[Actor, Depends(_get_actor)]
 LiveHub = Annotated[Hub, Depends(get_hub)]
 InstalledIdentity = Annotated[Identity, Depends(get_identity)]
 ExpectedVersion = Annotated[Expected, Depends(_get_expected_version)]

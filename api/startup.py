@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydantic import SecretStr, ValidationError
 
@@ -14,7 +14,7 @@ from api.schemas.users import UserCreate
 from api.services.users import create_user, has_users
 from db import migrate
 from db.engine import Database
-from db.errors import DatabaseDamagedError, DatabaseUnavailableError
+from db.errors import DatabaseDamagedError, DatabaseUnavailableError, DiskFullError
 from db.migrate import MigrationError
 from db.models import User, UserRole
 
@@ -49,6 +49,8 @@ async def prepare_database(settings: Settings, database: Database) -> None:
 
 def unreachable(database: Database, error: DatabaseUnavailableError) -> str:
     """Return the sentence about a database that does not answer."""
+    if isinstance(error, DiskFullError):
+        return f"The disk of the database is full ({error}): make room, then try again. Nothing was written."
     where = database.url.render_as_string(hide_password=True)
     if database.is_sqlite:
         return (
@@ -89,13 +91,16 @@ async def create_administrator(settings: Settings, database: Database, email: st
 
 
 def run_with_database(settings: Settings, work: Callable[[Settings, Database], Awaitable[None]]) -> None:
-    """Run a piece of work with a database that is closed afterwards."""
+    """Run a piece of work with a database that is closed afterwards.
+
+    No request waits for it, so its statements may take as long as a large import needs.
+    """
     if settings.debug:
         configure_logging(settings)
 
     async def with_database() -> None:
         try:
-            database = Database(settings.database_address, settings.database_options)
+            database = Database(settings.database_address, replace(settings.database_options, statement_timeout=None))
         except OSError as error:
             folder = (
                 f"in DATA_DIR, {settings.data_dir}," if settings.embedded else f"in DATABASE_URL, {error.filename},"

@@ -1,25 +1,23 @@
 """Engines for SQLite and PostgreSQL behind one `Database`."""
 
 import asyncio
-import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 import aiosqlite
-from sqlalchemy import URL, Connection, event, make_url, text
-from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy import URL, make_url, text
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from db.errors import translate_errors
-from db.files import make_file, make_folder
-from db.session import ReadSession, WriteGate, WriteSession
+from db.postgresql import postgresql_engine
+from db.session import ReadSession, WriteSession
+from db.sqlite import sqlite_engine, works
+from db.turns import Caller, Turns
 from db.unit_of_work import ReadUnit, UnitOfWork
 
 DISPOSE_SECONDS = 5.0
@@ -53,14 +51,35 @@ def sqlite_address(path: Path) -> str:
 
 @dataclass(frozen=True)
 class DatabaseOptions:
-    """Sizes and patience. Times are in seconds."""
+    """Sizes and patience. Times are in seconds.
+
+    `statement_timeout` is for reading; a statement that writes may have to wait for a lock besides.
+    """
 
     pool_size: int = 10
     pool_timeout: float = 30.0
     busy_timeout: float = 30.0
     connect_timeout: float = 5.0
-    statement_timeout: float | None = 60.0
+    statement_timeout: float | None = 5.0
+    reads_per_caller: int = 4
+    waiting_per_caller: int = 1000
     echo: bool = False
+
+
+@dataclass(frozen=True)
+class Shares:
+    """How the connections are shared out: none of the three can take what is another's."""
+
+    reads: int
+    writes: int
+    own: int
+
+    @classmethod
+    def of(cls, pool_size: int) -> "Shares":
+        """Share out: two of ten for Twofold itself, and more for reads than for writes; each has one at least."""
+        own = 1 if pool_size < 8 else 2  # noqa: PLR2004 - as said
+        writes = max(round((pool_size - own) * 0.4), 1)
+        return cls(max(pool_size - own - writes, 1), writes, own)
 
 
 class Database:
@@ -72,15 +91,37 @@ class Database:
         self._connections: set[aiosqlite.Connection] = set()
         self._listeners: list[Callable[[UnitOfWork], None]] = []
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        shares = Shares.of(self.options.pool_size)
+        self._writer = self._engine(shares.writes, writes=True)
+        self._reader = self._engine(shares.reads)
+        self._own_reader = self._engine(shares.own)
+        # Somebody else's read finds a place even beside the keenest reader.
+        most = max(min(self.options.reads_per_caller, shares.reads - 1), 1)
+        self._reads = self._turns(shares.reads, each=most, seconds=self.options.pool_timeout)
+        self._own_reads = self._turns(shares.own, each=1, seconds=self.options.pool_timeout)
+        # SQLite has one writer at a time and lets the others poll for their turn, which is unfair and keeps a
+        # thread busy for each; between processes its busy timeout decides.
         if self.is_sqlite:
-            self._writer = _sqlite_engine(self.url, self.options, "BEGIN IMMEDIATE", self._connections)
-            self._reader = _sqlite_engine(self.url, self.options, "BEGIN", self._connections)
-            self._gate: WriteGate | None = WriteGate(self.options.busy_timeout)
+            self._writes = self._turns(1, each=1, seconds=self.options.busy_timeout)
         else:
-            self._writer = _postgresql_engine(self.url, self.options)
-            # Both share one pool; the options travel in the BEGIN statement itself.
-            self._reader = self._writer.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-            self._gate = None
+            self._writes = self._turns(shares.writes, each=1, seconds=self.options.pool_timeout)
+
+    def _engine(self, size: int, *, writes: bool = False) -> AsyncEngine:
+        options = self.options
+        seconds = options.statement_timeout
+        if seconds is not None and writes:
+            seconds += max(options.pool_timeout, options.busy_timeout)
+        if self.is_sqlite:
+            begin: Any = "BEGIN IMMEDIATE" if writes else "BEGIN"
+            return sqlite_engine(self.url, options, self._connections, begin=begin, size=size, seconds=seconds)
+        engine = postgresql_engine(self.url, options, size=size, seconds=seconds)
+        if writes:
+            return engine
+        # The options travel in the BEGIN statement itself.
+        return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+
+    def _turns(self, places: int, *, each: int, seconds: float) -> Turns:
+        return Turns(places, each=each, waiting=self.options.waiting_per_caller, seconds=seconds)
 
     def on_commit(self, listener: Callable[[UnitOfWork], None]) -> None:
         """Call the listener with every unit of work that was committed, after its commit."""
@@ -88,24 +129,48 @@ class Database:
 
     @property
     def engines(self) -> tuple[AsyncEngine, ...]:
-        """The engines with a pool of their own."""
-        return (self._writer, self._reader) if self.is_sqlite else (self._writer,)
+        """The engines, each with a pool of its own; the first one writes."""
+        return self._writer, self._reader, self._own_reader
+
+    @property
+    def waiting_writers(self) -> int:
+        """How many writers of this process wait for their turn."""
+        return self._writes.waiting
+
+    @property
+    def waiting_readers(self) -> int:
+        """How many readers of this process wait for their turn."""
+        return self._reads.waiting
+
+    def read(self, caller: Caller = None) -> AbstractAsyncContextManager[ReadUnit]:
+        """Open a read transaction; every statement in it sees the same moment.
+
+        A caller has at most so many at once, and waits for its turn with the first statement.
+        """
+        return self._read(self._reader, self._reads, caller)
+
+    def own_read(self, purpose: str) -> AbstractAsyncContextManager[ReadUnit]:
+        """Open a read transaction of Twofold itself, on connections that no caller can take.
+
+        For what must go on however busy the rest is: the rights of open streams and their wake-ups, and the
+        answer whether the database answers. There is one at once for each purpose.
+        """
+        return self._read(self._own_reader, self._own_reads, purpose)
 
     @asynccontextmanager
-    async def read(self) -> AsyncIterator[ReadUnit]:
-        """Open a read transaction; every statement in it sees the same moment."""
-        async with AsyncSession(self._reader, expire_on_commit=False, autoflush=False) as session:
-            reader = ReadSession(session)
+    async def _read(self, engine: AsyncEngine, turns: Turns, caller: Caller) -> AsyncIterator[ReadUnit]:
+        async with AsyncSession(engine, expire_on_commit=False, autoflush=False) as session:
+            reader = ReadSession(session, turns, caller)
             try:
                 yield ReadUnit(reader)
             finally:
                 await reader.release()
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[UnitOfWork]:
+    async def write(self, caller: Caller = None) -> AsyncIterator[UnitOfWork]:
         """Open a write transaction; it commits when the block ends without an exception."""
         async with AsyncSession(self._writer, expire_on_commit=False, autoflush=False) as session:
-            writer = WriteSession(session, self._gate)
+            writer = WriteSession(session, self._writes, caller, by_workspace=not self.is_sqlite)
             try:
                 uow = UnitOfWork(writer)
                 yield uow
@@ -123,7 +188,7 @@ class Database:
             DatabaseUnavailableError: there was none.
         """
         with translate_errors():
-            async with self._reader.connect() as connection:
+            async with self._own_reader.connect() as connection:
                 await connection.execute(text("SELECT 1"))
 
     async def dispose(self) -> None:
@@ -136,99 +201,7 @@ class Database:
         for engine in self.engines:
             await engine.dispose()
         deadline = time.monotonic() + DISPOSE_SECONDS
-        for connection in [one for one in self._connections if _works(one)]:
+        for connection in [one for one in self._connections if works(one)]:
             connection.stop()
             await asyncio.to_thread(connection._thread.join, max(deadline - time.monotonic(), 0))  # noqa: SLF001 - aiosqlite tells it to nobody
         self._connections.clear()
-
-
-class SqliteConnection(aiosqlite.Connection):
-    """aiosqlite's connection, whose thread can be told to end by several without one waiting for ever."""
-
-    _stopping: "asyncio.Future[None] | None" = None
-
-    def stop(self) -> "asyncio.Future[None] | None":
-        """Tell the thread to end, and return the future of that.
-
-        The thread answers nothing after it was told, so a second time means the same future. SQLAlchemy
-        says it while a close is under way, when a request is cancelled at its end.
-        """
-        self._stopping = self._stopping or super().stop()
-        return self._stopping
-
-
-def _sqlite_engine(
-    url: URL, options: DatabaseOptions, begin: str, connections: set[aiosqlite.Connection]
-) -> AsyncEngine:
-    if url.database:
-        make_folder(Path(url.database))
-
-    def open_connection(*arguments: Any, **named: Any) -> aiosqlite.Connection:
-        """Open a connection that is known from its first moment, however soon it is cancelled."""
-        if url.database not in (None, "", ":memory:"):
-            make_file(Path(str(url.database)))
-        connections.difference_update([old for old in connections if not _works(old)])
-        connection = SqliteConnection(partial(sqlite3.connect, *arguments, **named), iter_chunk_size=64)
-        connection._thread.daemon = True  # noqa: SLF001 - as SQLAlchemy does it for its own
-        connections.add(connection)
-        return connection
-
-    engine = create_async_engine(
-        url,
-        echo=options.echo,
-        hide_parameters=True,
-        pool_size=options.pool_size,
-        max_overflow=0,
-        pool_timeout=options.pool_timeout,
-        # Without an isolation level the driver begins nothing by itself, and BEGIN is ours to say.
-        connect_args={
-            "timeout": options.busy_timeout,
-            "isolation_level": None,
-            "async_creator_fn": open_connection,
-        },
-    )
-
-    @event.listens_for(engine.sync_engine, "connect")
-    def prepare(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
-        cursor = connection.cursor()
-        cursor.execute("PRAGMA journal_mode = WAL")
-        # NORMAL may forget the last commits when the power fails. Numbers that a subscriber has
-        # seen would then be given a second time, so every commit waits for the disk.
-        cursor.execute("PRAGMA synchronous = FULL")
-        cursor.execute("PRAGMA foreign_keys = ON")
-        if begin == "BEGIN":
-            cursor.execute("PRAGMA query_only = ON")
-        cursor.close()
-
-    @event.listens_for(engine.sync_engine, "begin")
-    def start(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
-
-    return engine
-
-
-def _works(connection: aiosqlite.Connection) -> bool:
-    return connection._thread.is_alive()  # noqa: SLF001 - as above
-
-
-def _postgresql_engine(url: URL, options: DatabaseOptions) -> AsyncEngine:
-    return create_async_engine(
-        url,
-        echo=options.echo,
-        hide_parameters=True,
-        pool_size=options.pool_size,
-        max_overflow=0,
-        pool_timeout=options.pool_timeout,
-        pool_pre_ping=True,
-        connect_args={
-            "timeout": options.connect_timeout,
-            # Counted on our side: behind a network that swallows everything, nobody else would end the wait.
-            "command_timeout": options.statement_timeout,
-            "server_settings": {
-                "application_name": "twofold",
-                "lock_timeout": f"{int(options.pool_timeout * 1000)}",
-                # Twice as long, or who waits for a lock would give up just when it is freed.
-                "idle_in_transaction_session_timeout": f"{int(options.pool_timeout * 2000)}",
-            },
-        },
-    )

@@ -14,7 +14,23 @@ class DatabaseError(Exception):
 
 
 class DatabaseUnavailableError(DatabaseError):
-    """The database cannot be reached, is too busy, or its disk is full. Trying again later may work."""
+    """The database cannot be reached or is too busy. Trying again later may work."""
+
+
+class StatementTimeoutError(DatabaseUnavailableError):
+    """A statement took longer than it may, and was ended."""
+
+
+class DiskFullError(DatabaseUnavailableError):
+    """There is no room left where the database lies."""
+
+
+class TooManyWaitingError(DatabaseError):
+    """One caller has so much waiting for its turn that nothing more is let in."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"{most} wait already")
+        self.most = most
 
 
 class DatabaseDamagedError(DatabaseError):
@@ -30,9 +46,10 @@ class ConstraintViolatedError(DatabaseError):
 # and serialization failures, which a client may simply try again. Of a server that does not let us
 # in, or has no such database, no client can know more than that it is not there for it.
 _TRANSIENT_STATES = ("08", "53", "57", "58", "55P03", "40P01", "40001", "28", "3D")
-
-
 _DAMAGED = ("SQLITE_NOTADB", "SQLITE_CORRUPT")
+# Both databases end a statement that takes too long by "cancelling" or "interrupting" it.
+_TIMED_OUT = {"57014", "SQLITE_INTERRUPT"}
+_DISK_FULL = {"53100", "SQLITE_FULL"}
 
 
 @contextmanager
@@ -43,13 +60,24 @@ def translate_errors() -> Iterator[None]:
     except exc.IntegrityError as error:
         raise ConstraintViolatedError(str(error.orig)) from error
     except exc.DBAPIError as error:
-        if getattr(error.orig, "sqlite_errorname", "").startswith(_DAMAGED):
-            raise DatabaseDamagedError(str(error.orig)) from error
-        if _is_transient(error):
-            raise DatabaseUnavailableError(str(error.orig)) from error
-        raise
+        kind = _kind_of(error)
+        if kind is None:
+            raise
+        raise kind(str(error.orig)) from error
     except (exc.TimeoutError, OSError) as error:
         raise DatabaseUnavailableError(getattr(error, "strerror", None) or str(error)) from error
+
+
+def _kind_of(error: exc.DBAPIError) -> type[DatabaseError] | None:
+    """Return what the failure is called here; None for what is a mistake of ours."""
+    state = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "sqlite_errorname", "")
+    if state.startswith(_DAMAGED):
+        return DatabaseDamagedError
+    if state in _TIMED_OUT:
+        return StatementTimeoutError
+    if state in _DISK_FULL:
+        return DiskFullError
+    return DatabaseUnavailableError if _is_transient(error) else None
 
 
 def _is_transient(error: exc.DBAPIError) -> bool:

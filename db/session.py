@@ -4,18 +4,19 @@ They are thin covers of one `AsyncSession`. The transaction begins with the firs
 before: work that needs no database (hashing a password, say) holds no connection and no lock.
 """
 
-import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from itertools import groupby
 from typing import TYPE_CHECKING, TypeVar, TypeVarTuple
+from uuid import UUID
 
-from sqlalchemy import Delete, Insert, Row, Select, Update, insert
+from sqlalchemy import Delete, Insert, Row, ScalarSelect, Select, Update, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.sql.dml import ReturningInsert, ReturningUpdate
 
 from db.errors import DatabaseUnavailableError, translate_errors
 from db.models.base import Base
+from db.turns import Caller, Turns
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -27,11 +28,26 @@ Ts = TypeVarTuple("Ts")
 class ReadSession:
     """Runs SELECT statements in one transaction that is never committed."""
 
-    def __init__(self, session: AsyncSession) -> None:
+    def __init__(self, session: AsyncSession, turns: Turns, caller: Caller) -> None:
         self._session = session
+        self._turns = turns
+        self._caller = caller
+        self._key: Hashable = None
+        self._inside = False
+
+    def on_account_of(self, caller: Caller) -> None:
+        """Let it be this caller whose turn is waited for; before the first statement."""
+        self._caller = caller
+
+    async def _enter(self, key: Hashable) -> None:
+        """Wait for a turn, unless this transaction has one: nothing waits for a second one with the first in hand."""
+        if not self._inside:
+            await self._turns.enter(key, self._caller)
+            self._key, self._inside = key, True
 
     @asynccontextmanager
     async def _statement(self) -> "AsyncIterator[AsyncSession]":
+        await self._enter(self._caller)
         with translate_errors():
             yield self._session
 
@@ -56,32 +72,46 @@ class ReadSession:
             return (await session.scalars(statement)).one()
 
     async def release(self) -> None:
-        """Give the connection back before long work. The next statement begins a new transaction.
+        """Give connection and turn back before long work. The next statement begins a new transaction.
 
         Rows read so far stay readable, but belong to a transaction that is over: read them again
         before deciding anything by them.
         """
         self._session.expunge_all()  # A rollback would empty the rows it still knows.
-        # A connection that is lost was rolled back by the database, and what was read stays true.
-        with suppress(DatabaseUnavailableError), translate_errors():
-            await self._session.rollback()
+        try:
+            # A connection that is lost was rolled back by the database, and what was read stays true.
+            with suppress(DatabaseUnavailableError), translate_errors():
+                await self._session.rollback()
+        finally:
+            # Only now: the next one must meet neither our transaction still open nor our connection taken.
+            if self._inside:
+                self._inside = False
+                self._turns.leave(self._key)
 
 
 class WriteSession(ReadSession):
     """Reads and writes in one transaction; only its unit of work commits it."""
 
-    def __init__(self, session: AsyncSession, gate: "WriteGate | None") -> None:
-        super().__init__(session)
-        self._gate = gate
-        self._inside = False
+    def __init__(self, session: AsyncSession, turns: Turns, caller: Caller, *, by_workspace: bool) -> None:
+        super().__init__(session, turns, caller)
+        self._by_workspace = by_workspace
 
-    @asynccontextmanager
-    async def _statement(self) -> "AsyncIterator[AsyncSession]":
-        if self._gate is not None and not self._inside:
-            await self._gate.enter()
-            self._inside = True
-        with translate_errors():
-            yield self._session
+    async def line_up(self, workspace_id: UUID | ScalarSelect[UUID]) -> None:
+        """Wait for the turn to write in a workspace, or in that which a query finds, without a connection in hand.
+
+        Its writers would else wait for each other's lock inside the database, and all others for their
+        connections. In a transaction that has begun nothing is waited for: its lock must do. Nor is it on
+        SQLite, which has one turn for the whole database, taken by the first statement.
+        """
+        if self._inside or not self._by_workspace:
+            return
+        if isinstance(workspace_id, UUID):
+            await self._enter(workspace_id)
+            return
+        found = await self.one_or_none(select(workspace_id))
+        await self.release()
+        if found is not None:
+            await self._enter(found)
 
     async def insert(self, *rows: Base) -> None:
         """Write new rows, in this order: without relationships the ORM does not know which needs which.
@@ -132,45 +162,3 @@ class WriteSession(ReadSession):
         """Make the writes last. Called by the unit of work alone."""
         with translate_errors():
             await self._session.commit()
-
-    async def release(self) -> None:
-        """Undo what is not committed and give back the connection and, on SQLite, the turn to write."""
-        try:
-            await super().release()
-        finally:
-            self.leave()
-
-    def leave(self) -> None:
-        """Let the next writer of this process in."""
-        if self._gate is not None and self._inside:
-            self._inside = False
-            self._gate.leave()
-
-
-class WriteGate:
-    """First come, first served among the writers of one process on SQLite.
-
-    SQLite has one writer at a time and lets the others poll for their turn, which is unfair and
-    keeps a thread busy for each. Inside a process an asyncio lock does better; between processes
-    SQLite's busy timeout decides.
-    """
-
-    def __init__(self, timeout: float) -> None:
-        self._lock = asyncio.Lock()
-        self._timeout = timeout
-
-    async def enter(self) -> None:
-        """Wait for the turn to write.
-
-        Raises:
-            DatabaseUnavailableError: the turn did not come in time.
-        """
-        try:
-            async with asyncio.timeout(self._timeout):
-                await self._lock.acquire()
-        except TimeoutError as error:
-            raise DatabaseUnavailableError("the database is busy with other writes") from error
-
-    def leave(self) -> None:
-        """End the turn."""
-        self._lock.release()

@@ -13,7 +13,7 @@ from strawberry.types import Info as StrawberryInfo
 from api.core.actor import ANONYMOUS, Actor, UserActor, require_user
 from api.core.errors import AppError, ErrorCode, forbidden
 from api.core.identity import Identity
-from api.dependencies import get_database, get_hub, get_identity, header_of, identify
+from api.dependencies import caller_of, get_database, get_hub, get_identity, header_of, identify
 from api.request_log import RequestRecord, record_of
 from api.schemas.changes import ChangeQuery
 from api.services.live.streams import Stream, open_stream
@@ -120,11 +120,11 @@ class Context(BaseContext):
 
     def read(self) -> AbstractAsyncContextManager[ReadUnit]:
         """Open a read transaction."""
-        return get_database(self._connection).read()
+        return get_database(self._connection).read(caller_of(self._connection, self.actor))
 
     def write(self) -> AbstractAsyncContextManager[UnitOfWork]:
         """Open a write transaction."""
-        return get_database(self._connection).write()
+        return get_database(self._connection).write(caller_of(self._connection, self.actor))
 
     async def batched(self, batch: BatchFunction[T], parent: UUID, **arguments: Any) -> T:
         """Return one parent's part of a batch.

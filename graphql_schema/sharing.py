@@ -124,8 +124,9 @@ class SharingExecutor(StrawberryGraphQLCoreExecutionContext):
         """Execute one event.
 
         Raises:
-            AppError: UNAVAILABLE if the database did not answer. Half an event would have a number all the
-                same, and a client that goes on after it would never see the other half.
+            AppError: UNAVAILABLE if the database did not answer; RATE_LIMITED if the subscriber asks for too much at
+                once. Half an event would have a number all the same, and a client that goes on after it would
+                never see the other half.
         """
         if event.change is None or not self._operation_key:
             result = await self._execute()
@@ -135,7 +136,7 @@ class SharingExecutor(StrawberryGraphQLCoreExecutionContext):
             result = await shared.get(key, self._execute_for_all, since=event.replayed_since)
         for error in result.errors or ():
             known = to_app_error(error.original_error) if error.original_error else None
-            if known is not None and known.code is ErrorCode.UNAVAILABLE:
+            if known is not None and known.code in (ErrorCode.UNAVAILABLE, ErrorCode.RATE_LIMITED):
                 raise known
         return result
 

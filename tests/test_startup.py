@@ -15,6 +15,9 @@ import httpx
 import pytest
 from sqlalchemy import make_url
 
+from api.startup import unreachable
+from db.engine import Database
+from db.errors import DiskFullError
 from tests.databases import POSTGRESQL, require_postgresql
 from tests.live import STARTS_WITHIN_SECONDS, free_port, serve
 
@@ -94,6 +97,13 @@ def refusal(result: subprocess.CompletedProcess[str]) -> str:
 )
 def test_a_bad_setting_is_named(tmp_path: Path, name: str, value: str, problem: str) -> None:
     assert refusal(twofold(tmp_path, "serve", **{name: value})) == f"The setting {name} is not valid: {problem}."
+
+
+@pytest.mark.parametrize("address", ["sqlite:///never_opened.db", "postgresql://postgres@127.0.0.1:1/none"])
+def test_a_full_disk_is_called_a_full_disk(address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    sentence = unreachable(Database(address), DiskFullError("no space"))
+    assert sentence == "The disk of the database is full (no space): make room, then try again. Nothing was written."
 
 
 def test_settings_come_from_a_file_too(tmp_path: Path) -> None:

@@ -6,7 +6,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from db.errors import ConstraintViolatedError, DatabaseUnavailableError
+from db.errors import (
+    ConstraintViolatedError,
+    DatabaseUnavailableError,
+    DiskFullError,
+    StatementTimeoutError,
+    TooManyWaitingError,
+)
 
 
 class ErrorCode(StrEnum):
@@ -109,6 +115,14 @@ def version_mismatch(expected: int | frozenset[int], current: int) -> AppError:
 INTERNAL = AppError(ErrorCode.INTERNAL_ERROR, "Something went wrong on the server. It has been logged.")
 
 
+_UNAVAILABLE: Mapping[type[DatabaseUnavailableError], str] = {
+    DatabaseUnavailableError: "The database does not answer. Try again in a moment.",
+    # Nobody can tell whether too much was asked for or the database is slow just now.
+    StatementTimeoutError: "The database did not finish this in time. Ask for less, or try again in a moment.",
+    DiskFullError: "The disk of the database is full. Nothing was written.",
+}
+
+
 def to_app_error(error: BaseException) -> AppError | None:
     """Return the catalogue's word for an exception, or None if there is none but `INTERNAL_ERROR`."""
     match error:
@@ -118,8 +132,11 @@ def to_app_error(error: BaseException) -> AppError | None:
             return from_pydantic(error.errors(include_url=False, include_context=False, include_input=False))
         case ConstraintViolatedError():
             return conflict("The request conflicts with another one made at the same moment.")
+        case TooManyWaitingError():
+            sentence = f"You ask for too much at once: {error.most} requests of yours wait for the database already."
+            return AppError(ErrorCode.RATE_LIMITED, sentence, most=error.most)
         case DatabaseUnavailableError():
-            return AppError(ErrorCode.UNAVAILABLE, "The database does not answer. Try again in a moment.")
+            return AppError(ErrorCode.UNAVAILABLE, _UNAVAILABLE[type(error)])
         case _:
             return None
 

@@ -4,7 +4,7 @@ from fastapi import APIRouter
 
 from api.core.actor import ANONYMOUS
 from api.core.errors import ErrorCode
-from api.dependencies import LiveHub, Read
+from api.dependencies import LiveHub, OwnRead
 from api.problems import documented
 from api.schemas.health import Health, Ready
 from api.services import health
@@ -19,6 +19,6 @@ async def get_health() -> Health:
 
 
 @router.get("/ready", responses=documented(ErrorCode.UNAVAILABLE))
-async def get_ready(uow: Read, hub: LiveHub) -> Ready:
+async def get_ready(uow: OwnRead, hub: LiveHub) -> Ready:
     """Say that requests can be served: the database was asked and answered."""
     return await health.get_ready(uow, ANONYMOUS, hub)

@@ -8,8 +8,9 @@ import structlog
 from fastapi import Depends, Header, Query, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
+from api.core.actor import ANONYMOUS
 from api.core.errors import INTERNAL, AppError, ErrorCode, to_app_error
-from api.dependencies import Id, InstalledIdentity, LiveHub, get_database, header_of, identify
+from api.dependencies import Id, InstalledIdentity, LiveHub, caller_of, get_database, header_of, identify
 from api.problems import documented
 from api.request_log import record_of
 from api.rest import GUARDED, resource_router
@@ -55,7 +56,7 @@ async def _open(
     if query.ticket is None:
         actor = await identify(request, header_of(request, "authorization"))
     else:
-        async with get_database(request).read() as uow:
+        async with get_database(request).read(caller_of(request, ANONYMOUS)) as uow:
             actor = await auth.admit(uow, query.ticket, workspace_id, identity=identity)
         record_of(request).actor = actor.label
     async with open_stream(hub, actor, workspace_id, _resume_at(last_event_id, query.after)) as stream:

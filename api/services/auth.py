@@ -54,6 +54,8 @@ async def authenticate(
         claims = identity.tokens.read(token.strip())
     except TokenError as error:
         return Anonymous(str(error), address)
+    # Whoever shares an address does not share its turns.
+    uow.session.on_account_of(claims.user_id)
     user = await users.find(uow.session, claims.user_id)
     return replace(_recognise(user, claims), address=address)
 
@@ -86,6 +88,7 @@ async def admit(uow: ReadUnit, ticket: str, workspace_id: UUID, *, identity: Ide
         return Anonymous("The stream ticket is not valid or has expired.")
     if claims.workspace_id != workspace_id:
         return Anonymous("The stream ticket is for another workspace.")
+    uow.session.on_account_of(claims.user_id)
     return _recognise(await users.find(uow.session, claims.user_id), claims)
 
 

@@ -45,9 +45,11 @@ async def find_many(session: ReadSession, scope: Scope, ids: Sequence[UUID]) -> 
 async def lock(session: WriteSession, scope: Scope, workspace_id: WorkspaceId) -> Workspace | None:
     """Take the row lock of a workspace: from here on, this transaction is its only writer.
 
+    Where this is the first that the transaction does, it waits in line before it takes a connection.
     What was decided by this query is old by the time the lock is granted; read again after it.
     On SQLite a write transaction has the whole database to itself, and nothing is locked here.
     """
+    await session.line_up(workspace_id)
     statement = visible(scope).where(Workspace.id == workspace_id)
     return await session.one_or_none(
         statement.with_for_update(key_share=True, of=Workspace).execution_options(populate_existing=True)

@@ -21,20 +21,18 @@ async def until(condition: Callable[[], Awaitable[bool]]) -> None:
 
 
 def someone_waits(database: Database) -> Callable[[], Awaitable[bool]]:
-    """Return the question whether a writer stands in line behind another one."""
+    """Return the question whether a writer stands in line behind another one, of this process or inside PostgreSQL."""
 
-    async def at_the_gate() -> bool:
-        assert database._gate is not None
-        return bool(database._gate._lock._waiters)
-
-    async def for_a_lock() -> bool:
-        waiting: int = await ask_postgresql(
+    async def waits() -> bool:
+        if database.is_sqlite or database.waiting_writers:
+            return database.waiting_writers > 0
+        waiting = await ask_postgresql(
             database,
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
         )
         return waiting > 0
 
-    return at_the_gate if database.is_sqlite else for_a_lock
+    return waits
 
 
 async def ask_postgresql(database: Database, statement: str) -> int:

@@ -10,9 +10,17 @@ from sqlalchemy import delete, event, exc, func, insert, select, text, update
 from sqlalchemy.sql.elements import TextClause
 
 from db.engine import Database, DatabaseOptions, normalise_url
-from db.errors import ConstraintViolatedError, DatabaseUnavailableError, translate_errors
+from db.errors import (
+    ConstraintViolatedError,
+    DatabaseUnavailableError,
+    DiskFullError,
+    StatementTimeoutError,
+    translate_errors,
+)
 from db.models import Member, Role, User, Workspace
 from db.session import ReadSession
+from db.sqlite import SqliteConnection
+from tests.chaos.waiting import until
 
 
 class OopsError(Exception):
@@ -77,6 +85,39 @@ async def test_a_cancelled_block_is_undone_and_lets_the_next_writer_in(database:
         await task
     async with asyncio.timeout(5), database.write() as uow:
         await uow.session.insert(Workspace(name="kept"))
+    assert await count(database) == 1
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_the_next_writer_comes_when_the_one_before_has_rolled_back(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rolling_back, may_roll_back = asyncio.Event(), asyncio.Event()
+    rollback = SqliteConnection.rollback
+
+    async def roll_back_later(connection: SqliteConnection) -> None:
+        rolling_back.set()
+        await may_roll_back.wait()
+        await rollback(connection)
+
+    async def write(name: str, *, fails: bool) -> None:
+        async with database.write() as uow:
+            await uow.session.insert(Workspace(name=name))
+            if fails:
+                raise OopsError
+
+    async def second_waits() -> bool:
+        return database.waiting_writers == 1
+
+    monkeypatch.setattr(SqliteConnection, "rollback", roll_back_later)
+    first = asyncio.create_task(write("lost", fails=True))
+    await rolling_back.wait()
+    second = asyncio.create_task(write("kept", fails=False))
+    await until(second_waits)
+    may_roll_back.set()
+    with pytest.raises(OopsError):
+        await first
+    await second
     assert await count(database) == 1
 
 
@@ -243,6 +284,10 @@ class RefusedError(Exception):
             (exc.DBAPIError("SELECT", None, RefusedError(state)), DatabaseUnavailableError)
             for state in ("55P03", "40P01")
         ),
+        *(
+            (exc.DBAPIError("SELECT", None, RefusedError(state)), kind)
+            for state, kind in (("57014", StatementTimeoutError), ("53100", DiskFullError))
+        ),
         (exc.OperationalError("SELECT", None, Exception("database is locked")), DatabaseUnavailableError),
         (exc.TimeoutError("the pool"), DatabaseUnavailableError),
         (ConnectionRefusedError("nobody there"), DatabaseUnavailableError),
@@ -251,7 +296,7 @@ class RefusedError(Exception):
         (OopsError(), OopsError),
     ],
 )
-def test_failures_are_told_in_three_words(error: Exception, kind: type[Exception]) -> None:
+def test_failures_are_told_in_few_words(error: Exception, kind: type[Exception]) -> None:
     with pytest.raises(kind) as caught, translate_errors():
         raise error
     assert caught.type is kind

@@ -182,7 +182,7 @@ class Hub:
         if wanted - ring.head > options.ring_entries:
             # Too far behind to be worth it: the streams read the table until they are near.
             ring.restart(wanted - options.ring_entries // 2)
-        async with self.database.read() as uow:
+        async with self.database.own_read("changes") as uow:
             # No more than the ring can hold.
             letters = options.ring_bytes // MEMORY_PER_LETTER
             found = await changes.after(
@@ -201,7 +201,7 @@ class Hub:
             await _either(self._beat_now, self.options.beat)
             if self.channels:
                 with _unstoppable("beat"):
-                    async with self.database.read() as uow:
+                    async with self.database.own_read("beat") as uow:
                         heads = await workspaces.heads(uow.session, list(self.channels))
                     for workspace_id, seq in heads.items():
                         self.wake_workspace(workspace_id, seq)
@@ -214,7 +214,7 @@ class Hub:
             streams = list(self.streams())
             if streams:
                 with _unstoppable("rights"):
-                    async with self.database.read() as uow:
+                    async with self.database.own_read("rights") as uow:
                         await end_streams(uow, streams)
 
 

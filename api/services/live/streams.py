@@ -110,7 +110,7 @@ class Stream:
 
     async def _read_table(self) -> Sequence[Change]:
         """Read a page with the actor's own eyes; a member finds one there, or it was trimmed."""
-        async with self._hub.database.read() as uow:
+        async with self._hub.database.read(self.user_id) as uow:
             scope, options = self.actor.scope(), self._hub.options
             found = await changes.after(
                 uow.session, scope, self.workspace_id, self.seq, options.stream_page, letters=options.stream_letters
@@ -131,7 +131,7 @@ class Stream:
 
     async def _check_standing(self) -> None:
         """End here unless the right was given back since; whose account was deleted lost its memberships as well."""
-        async with self._hub.database.read() as uow:
+        async with self._hub.database.own_read("standing") as uow:
             standings = await users.standings(uow.session, [self.user_id])
             member = await members.find(uow.session, self.workspace_id, self.user_id)
         error = judge(self.actor, standings.get(self.user_id), is_member=member is not None)
@@ -150,7 +150,7 @@ async def open_stream(hub: "Hub", actor: Actor, workspace_id: UUID, after: int |
     stream = Stream(hub, require_user(actor), workspace_id)
     # Listen first, then look where the log ends: what is committed in between is heard.
     with hub.watching(stream) as channel:
-        async with hub.database.read() as uow:
+        async with hub.database.read(stream.user_id) as uow:
             workspace = await access.see(uow, actor, workspace_id)
         if after is not None:
             check_cursor(workspace, after)
