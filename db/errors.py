@@ -70,7 +70,7 @@ def translate_errors() -> Iterator[None]:
 
 def _kind_of(error: exc.DBAPIError) -> type[DatabaseError] | None:
     """Return what the failure is called here; None for what is a mistake of ours."""
-    state = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "sqlite_errorname", "")
+    state = str(getattr(error.orig, "sqlstate", None) or getattr(error.orig, "sqlite_errorname", ""))
     if state.startswith(_DAMAGED):
         return DatabaseDamagedError
     if state in _TIMED_OUT:

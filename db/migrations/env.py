@@ -6,6 +6,7 @@ from alembic import context
 
 from db.models import Base
 from db.models.base import JsonObject, UtcDateTime
+from db.models.search import is_modelled
 
 
 def render_item(kind: str, item: object, _context: Any) -> str | Literal[False]:
@@ -23,6 +24,7 @@ context.configure(
     render_as_batch=connection.dialect.name == "sqlite",
     compare_type=True,
     render_item=render_item,
+    include_object=is_modelled,
 )
 with context.begin_transaction():
     context.run_migrations()

@@ -12,8 +12,8 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import GenericFunction
 
 from db.models import Item, ItemStatus
-from db.models.items import fold
 from db.paging import Nested, Page, PageRequest, Sort, fetch_page, fetch_pages
+from db.repositories.item_search import contains
 from db.repositories.workspaces import readable
 from db.scope import Scope
 from db.session import ReadSession
@@ -66,7 +66,7 @@ class ItemCriteria:
             "updated_to": lambda value: Item.updated_at < value,
             "due_from": lambda value: Item.due_at >= value,
             "due_to": lambda value: Item.due_at < value,
-            "text": lambda value: Item.search_text.contains(fold(value), autoescape=True),
+            "text": contains,
         }
         trash = Item.deleted_at.is_not(None) if self.trashed else Item.deleted_at.is_(None)
         given = {name: getattr(self, name) for name in terms}
