@@ -142,6 +142,34 @@ async def test_rights_end_while_every_connection_for_writing_waits(
     await asyncio.gather(*writers)
 
 
+async def test_rights_end_while_every_connection_for_reading_is_at_work(
+    app: FastAPI, rest: Door, world: World, database_url: str
+) -> None:
+    database: Database = app.state.database
+    begun = endless(database)
+    other = Database(database_url)
+    async with (
+        asyncio.timeout(LIMIT_SECONDS),
+        served(app) as url,
+        watching("socket", url, world.viewer.token, world.workspace) as stream,
+    ):
+        assert (await stream.next()).kind == "ready"
+        reads = [
+            asyncio.create_task(rest.call("list_items", token=person.token, text=FLOOD))
+            for person in (world.editor, world.admin)
+        ]
+        await until(equal(lambda: len(begun), 2))
+        blocked = asyncio.create_task(rest.call("list_items", token=world.stranger.token))
+        await until(equal(lambda: database.waiting_readers, 1))
+        async with other.write() as uow:
+            await remove_member(uow, world.admin.actor, world.workspace, world.viewer.id)
+        assert (await stream.end()).code == "FORBIDDEN"
+        assert (await rest.client.get("/ready")).status_code == 200
+        assert not any(task.done() for task in (*reads, blocked))
+        await give_up([*reads, blocked])
+    await other.dispose()
+
+
 @pytest.mark.parametrize("kind", [RestDoor, GraphQLDoor])
 async def test_one_user_reads_only_so_much_at_once(make_app: AppFactory, kind: Any) -> None:
     app = await make_app(database_pool_size=10, reads_max_per_user=3)
