@@ -96,7 +96,10 @@ class Settings(BaseSettings):
         Field(description="`postgresql://…`, or `sqlite:///` and a path; a SQLite file in DATA_DIR if not set."),
     ] = None
     database_pool_size: Annotated[
-        Count, Field(description="Connections per process, three at least: shares to read, to write, and of its own.")
+        Count,
+        Field(
+            description="Connections per process for requests, some to read and some to write; two more are its own."
+        ),
     ] = 10
     statement_seconds: Annotated[
         float, Field(gt=0, description="How long the database may work at one statement of a request.")

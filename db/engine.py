@@ -76,10 +76,9 @@ class Shares:
 
     @classmethod
     def of(cls, pool_size: int) -> "Shares":
-        """Share out: two of ten for Twofold itself, and more for reads than for writes; each has one at least."""
-        own = 1 if pool_size < 8 else 2  # noqa: PLR2004 - as said
-        writes = max(round((pool_size - own) * 0.4), 1)
-        return cls(max(pool_size - own - writes, 1), writes, own)
+        """Share out more for reads than for writes, each has one at least; and two besides for Twofold itself."""
+        writes = max(round(pool_size * 0.4), 1)
+        return cls(max(pool_size - writes, 1), writes, own=2)
 
 
 class Database:
