@@ -16,7 +16,7 @@ import strawberry
 from pydantic import MISSING, AwareDatetime, BaseModel, EmailStr, SecretStr
 from strawberry.scalars import JSON
 
-from api.schemas.types import Input
+from api.schemas.types import Input, Letters
 
 M = TypeVar("M", bound=Input)
 C = TypeVar("C", bound=type)
@@ -59,7 +59,8 @@ def from_output(model: type[BaseModel], *, types: Mapping[str, Any] | None = Non
     def decorate(cls: C) -> C:
         for field_name, field in model.model_fields.items():
             annotation = (types or {}).get(field_name, plain(field.annotation))
-            _add(cls, field_name, annotation, strawberry.field(description=field.description))
+            long = next(({"letters": mark.most} for mark in field.metadata if isinstance(mark, Letters)), None)
+            _add(cls, field_name, annotation, strawberry.field(description=field.description, metadata=long))
         return strawberry.type(cls, description=_summary(cls))
 
     return decorate

@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Iterator
-from typing import Any
+from itertools import chain, islice
+from typing import Any, get_args
 
 from graphql import (
     ArgumentNode,
+    GraphQLEnumType,
     GraphQLError,
     GraphQLInputObjectType,
     GraphQLInputType,
@@ -26,12 +28,17 @@ from graphql.language import DocumentNode, ListValueNode
 from pydantic import ValidationError
 from strawberry.extensions import SchemaExtension
 
-from api.core.errors import AppError, ErrorCode, invalid
+from api.core.errors import MAX_FINDINGS, AppError, ErrorCode, invalid
+from api.schemas.pages import MAX_LIMIT
+from api.schemas.types import AtMost, Input
 from graphql_schema.documents import chosen_operation
 from graphql_schema.ids import is_id, read_key
 
 Path = tuple[str, ...]
 Problem = tuple[str, str]
+
+LENGTH = AtMost(MAX_LIMIT)
+"""The length of lists whose model says nothing about it."""
 
 WRAPPERS = ("input", "filter")
 """Arguments whose fields REST has at the top of its body or query string."""
@@ -47,9 +54,10 @@ class VariableCheck(SchemaExtension):
         operation = chosen_operation(context)
         document = context.graphql_document
         if operation is not None and document is not None:
-            problems = list(_problems(context.schema._schema, document, operation, context.variables or {}))  # noqa: SLF001 - no public name
-            if problems:
-                raise invalid(problems)
+            problems = _problems(context.schema._schema, document, operation, context.variables or {})  # noqa: SLF001 - no public name
+            first = next(problems, None)
+            if first:
+                raise invalid(chain([first], problems))
 
 
 def _problems(
@@ -76,29 +84,45 @@ def _check(value: object, type_: GraphQLInputType, path: Path) -> Iterator[Probl
     if value is None:
         return
     if isinstance(type_, GraphQLList):
-        if isinstance(value, list):
-            for index, element in enumerate(value):
-                yield from _check(element, type_.of_type, (*path, str(index)))
-        else:
-            yield from _check(value, type_.of_type, path)
+        yield from _check_list(value, type_.of_type, path)
     elif isinstance(type_, GraphQLInputObjectType):
         yield from _check_object(value, type_, path)
     else:
-        try:
-            leaf: Any = type_
-            if is_id(leaf):
-                read_key(value)
-            else:
-                leaf.coerce_input_value(value)
-        except (GraphQLError, ValueError, TypeError, AttributeError, OverflowError) as error:
-            yield _problem(path, getattr(error, "message", None) or str(error))
+        yield from _check_leaf(value, type_, path)
+
+
+def _check_list(value: object, type_: GraphQLInputType, path: Path) -> Iterator[Problem]:
+    elements = value if isinstance(value, list) else None
+    if elements is None:
+        yield from _check(value, type_, path)
+    elif problem := LENGTH.problem(elements):
+        yield _problem(path, problem)
+    else:
+        for index, element in enumerate(elements):
+            yield from _check(element, type_, (*path, str(index)))
+
+
+def _check_leaf(value: object, type_: GraphQLInputType, path: Path) -> Iterator[Problem]:
+    if isinstance(type_, GraphQLEnumType):
+        # Not left to the library, which would look for similar names, however long this one is.
+        if not isinstance(value, str) or value not in type_.values:
+            yield _problem(path, f"It must be one of {', '.join(type_.values)}")
+        return
+    try:
+        leaf: Any = type_
+        if is_id(leaf):
+            read_key(value)
+        else:
+            leaf.coerce_input_value(value)
+    except (GraphQLError, ValueError, TypeError, AttributeError, OverflowError) as error:
+        yield _problem(path, getattr(error, "message", None) or str(error))
 
 
 def _check_object(value: object, type_: GraphQLInputObjectType, path: Path) -> Iterator[Problem]:
     if not isinstance(value, dict):
         yield _problem(path, "It must be an object")
         return
-    problems = list(_check_fields(value, type_, path))
+    problems = list(islice(_check_fields(value, type_, path), MAX_FINDINGS + 1))
     yield from problems
     if problems:
         yield from _check_rest(value, type_, path)
@@ -113,7 +137,7 @@ def _check_rest(value: dict[str, Any], type_: GraphQLInputObjectType, path: Path
     }
     fields = {_snake(name): part for name, part in fitting.items()}
     try:
-        type_.extensions["strawberry-definition"].origin._model.model_validate(fields)  # noqa: SLF001 - every input type has one
+        _model(type_).model_validate(fields)
     except ValidationError as error:
         for finding in error.errors(include_url=False, include_context=False, include_input=False):
             where = tuple(str(part) for part in finding["loc"])
@@ -121,10 +145,28 @@ def _check_rest(value: dict[str, Any], type_: GraphQLInputObjectType, path: Path
                 yield _problem((*path, *where), finding["msg"].removeprefix("Value error, "))
 
 
+def _model(type_: GraphQLInputObjectType) -> type[Input]:
+    model: type[Input] = type_.extensions["strawberry-definition"].origin._model  # noqa: SLF001 - every input type has one
+    return model
+
+
+def _length(model: type[Input], name: str) -> AtMost | None:
+    """Return how long a list the model takes there."""
+    field = model.model_fields[name]
+    # Of a list that may be absent or null, the mark is at one part of a union.
+    inner = (mark for part in get_args(field.annotation) for mark in getattr(part, "__metadata__", ()))
+    return next((mark for mark in (*field.metadata, *inner) if isinstance(mark, AtMost)), None)
+
+
 def _check_fields(value: dict[str, Any], type_: GraphQLInputObjectType, path: Path) -> Iterator[Problem]:
+    model = _model(type_)
     for name, field in type_.fields.items():
         if name in value:
-            yield from _check(value[name], field.type, (*path, _snake(name)))
+            length = _length(model, _snake(name))
+            if problem := length and length.problem(value[name]):
+                yield _problem((*path, _snake(name)), problem)
+            else:
+                yield from _check(value[name], field.type, (*path, _snake(name)))
         elif is_required_input_field(field):
             yield _problem((*path, _snake(name)), "Field required")
     for name in value:

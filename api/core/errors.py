@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
+from itertools import islice
 from typing import Any
 
 from pydantic import ValidationError
@@ -90,10 +91,45 @@ def conflict(message: str, **details: Any) -> AppError:
     return AppError(ErrorCode.CONFLICT, message, **details)
 
 
+MAX_FINDINGS = 100
+"""What a `VALIDATION_ERROR` names at most: enough to mend anything that people write."""
+
+MAX_PATH = 200
+MAX_FINDING = 300
+"""Characters of a finding: it may quote what was sent, but not all of it."""
+
+
 def invalid(fields: Iterable[tuple[str, str]]) -> AppError:
-    """Return the error for invalid input: pairs of a path such as `tags.0` and what is wrong there."""
-    details = [{"path": path, "message": message} for path, message in fields]
-    return AppError(ErrorCode.VALIDATION_ERROR, "Some fields are not valid.", fields=details)
+    """Return the error for invalid input: pairs of a path such as `tags.0` and what is wrong there.
+
+    It names the first hundred, and looks at no more.
+    """
+    found = list(islice(fields, MAX_FINDINGS + 1))
+    details: dict[str, Any] = {
+        "fields": [
+            {"path": _cut(path, MAX_PATH), "message": _cut(message, MAX_FINDING)}
+            for path, message in found[:MAX_FINDINGS]
+        ]
+    }
+    if len(found) <= MAX_FINDINGS:
+        return AppError(ErrorCode.VALIDATION_ERROR, "Some fields are not valid.", **details)
+    message = f"Many fields are not valid; the first {MAX_FINDINGS} are named."
+    return AppError(ErrorCode.VALIDATION_ERROR, message, **details, more=True)
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def answer_too_large(most: int, **details: Any) -> AppError:
+    """Return the refusal of an answer that exceeds its budget of bytes."""
+    return AppError(
+        ErrorCode.QUERY_TOO_COMPLEX,
+        f"The answer has more than {most} bytes. Ask for fewer things or fewer fields at once.",
+        limit="bytes",
+        maximum=most,
+        **details,
+    )
 
 
 def rate_limited(retry_after: int) -> AppError:

@@ -1,16 +1,27 @@
 """The change log."""
 
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
-from pydantic import Field, WithJsonSchema
+from pydantic import Field
 
 from api.schemas.pages import DEFAULT_LIMIT, MAX_LIMIT, Limit
 from api.schemas.scalars import AsWhole
-from api.schemas.types import Input, Moment, Output, Seq, Version
+from api.schemas.types import (
+    MAX_DESCRIPTION,
+    MAX_FIELDS_BYTES,
+    Input,
+    JsonAnswer,
+    Letters,
+    Moment,
+    Output,
+    Seq,
+    Version,
+)
 from db.models import ChangeKind, EntityKind
 
-State = Annotated[dict[str, Any], WithJsonSchema({"type": "object", "additionalProperties": True})]
+State = JsonAnswer
+MAX_STATE = MAX_DESCRIPTION + MAX_FIELDS_BYTES
 
 GivenSeq = Annotated[Seq, AsWhole]
 """A number of the log that a client sends."""
@@ -34,8 +45,10 @@ class ChangeRead(Output):
     entity: Annotated[EntityKind, Field(description="To what.")]
     entity_id: Annotated[UUID, Field(description="Its id; of a member, the user's id.")]
     version: Annotated[Version, Field(description="Its version after the change.")]
-    state: Annotated[State | None, Field(description="The state after; null when it is gone for good.")]
-    changed: Annotated[State, Field(description="The former values of what changed.")]
+    state: Annotated[
+        State | None, Letters(MAX_STATE), Field(description="The state after; null when it is gone for good.")
+    ]
+    changed: Annotated[State, Letters(MAX_STATE), Field(description="The former values of what changed.")]
 
 
 class ChangeList(Output):

@@ -9,9 +9,14 @@ from pydantic import MISSING, BeforeValidator, Field
 from api.schemas.pages import Listing, PageQuery
 from api.schemas.scalars import AsWhole, Switch, Uuid, parse_uuid
 from api.schemas.types import (
+    MAX_DESCRIPTION,
+    MAX_FIELDS_BYTES,
+    AtMost,
     Description,
     Input,
+    JsonAnswer,
     JsonObject,
+    Letters,
     Moment,
     Output,
     Priority,
@@ -89,7 +94,7 @@ def _assignee(value: object) -> UUID | Literal["none"]:
 class ItemFilter(Input):
     """What items must fulfil; conditions add up. Null is no condition, except as the assignee."""
 
-    status: Annotated[list[ItemStatus] | None, Field(description="One of these.", max_length=10)] = None
+    status: Annotated[Annotated[list[ItemStatus], AtMost(10)] | None, Field(description="One of these.")] = None
     assignee_id: Annotated[
         UUID | Literal["none"] | None,
         BeforeValidator(_assignee),
@@ -126,11 +131,13 @@ class ItemRead(Output):
     owner_id: Annotated[UUID, Field(description="Who made it.")]
     assignee_id: Annotated[UUID | None, Field(description="Who shall do it.")]
     title: Annotated[str, Field(max_length=200, description="What it is called.")]
-    description: Annotated[str, Field(max_length=20_000, description="What it is about.")]
+    description: Annotated[
+        str, Letters(MAX_DESCRIPTION), Field(max_length=MAX_DESCRIPTION, description="What it is about.")
+    ]
     status: Annotated[ItemStatus, Field(description="How far it is.")]
     priority: Annotated[int, Field(ge=0, le=4, description="0 (none) to 4 (urgent).")]
     tags: Annotated[list[Annotated[str, Field(max_length=50)]], Field(max_length=20, description="Its tags.")]
-    fields: Annotated[JsonObject, Field(description="Whatever else you keep.")]
+    fields: Annotated[JsonAnswer, Letters(MAX_FIELDS_BYTES), Field(description="Whatever else you keep.")]
     due_at: Annotated[Moment | None, Field(description="When it shall be done.")]
     version: Annotated[Version, Field(description="Rises with each change; see `If-Match` and `expectedVersion`.")]
     created_at: Annotated[Moment, Field(description="When it was made.")]

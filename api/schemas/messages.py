@@ -8,7 +8,7 @@ from pydantic import MISSING, Field
 
 from api.schemas.pages import Listing, PageQuery
 from api.schemas.scalars import Uuid
-from api.schemas.types import Body, Input, Moment, Output, Version
+from api.schemas.types import MAX_BODY, Body, Input, Letters, Moment, Output, Version
 
 
 class MessageSort(StrEnum):
@@ -58,7 +58,7 @@ class MessageRead(Output):
     workspace_id: Annotated[UUID, Field(description="Where it was written.")]
     item_id: Annotated[UUID | None, Field(description="The item whose thread it belongs to; null in the room.")]
     author_id: Annotated[UUID, Field(description="Who wrote it.")]
-    body: Annotated[str, Field(max_length=10_000, description="The text.")]
+    body: Annotated[str, Letters(MAX_BODY), Field(max_length=MAX_BODY, description="The text.")]
     version: Annotated[Version, Field(description="Rises with each change.")]
     created_at: Annotated[Moment, Field(description="When it was written.")]
     updated_at: Annotated[Moment, Field(description="When it last changed.")]

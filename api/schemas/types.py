@@ -5,7 +5,9 @@ import math
 import re
 import unicodedata
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Annotated, Any, ClassVar
 
 from pydantic import (
@@ -15,17 +17,24 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetCoreSchemaHandler,
     GetJsonSchemaHandler,
     PlainSerializer,
     StrictBool,
     StringConstraints,
     WithJsonSchema,
+    model_validator,
 )
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema
+from pydantic_core.core_schema import CoreSchema, no_info_before_validator_function
 
+MAX_DESCRIPTION = 20_000
+MAX_BODY = 10_000
 MAX_FIELDS_BYTES = 16 * 1024
 MAX_FIELDS_DEPTH = 32
+MAX_TAGS = 20
+MAX_UNKNOWN = 150
+"""Unknown fields that are told of, some more than an error can name."""
 
 
 def _without_defaults(schema: dict[str, Any]) -> None:
@@ -50,11 +59,53 @@ class Input(BaseModel):
             handler.resolve_ref_schema(reference)["examples"] = [dict(cls.example)]
         return reference
 
+    @model_validator(mode="before")
+    @classmethod
+    def _forget_the_rest(cls, data: Any) -> Any:
+        """Leave out unknown fields beyond a hundred: those that are left get it refused as well."""
+        if not isinstance(data, dict) or len(data) <= MAX_UNKNOWN:
+            return data
+        unknown = islice((name for name in data if name not in cls.model_fields), MAX_UNKNOWN)
+        return {name: data[name] for name in (*(name for name in cls.model_fields if name in data), *unknown)}
+
 
 class Output(BaseModel):
     """What a client gets, read off a row. Every field is there, those with a default too."""
 
     model_config = ConfigDict(from_attributes=True, frozen=True, json_schema_serialization_defaults_required=True)
+
+
+@dataclass(frozen=True)
+class Letters:
+    """How many letters a text that is answered may have: whoever asks for many of them pays for that."""
+
+    most: int
+
+
+@dataclass(frozen=True)
+class AtMost:
+    """The length of a list, judged before any of its elements is."""
+
+    most: int
+
+    def problem(self, value: object) -> str | None:
+        """Return what is wrong with the length, if something is."""
+        if isinstance(value, list) and len(value) > self.most:
+            return f"It must have at most {self.most} elements, and has {len(value)}"
+        return None
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Judge before the elements are looked at, and document it as the `maxItems` of a JSON schema."""
+        return no_info_before_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """Return the JSON schema of the list with its length."""
+        return {**handler(schema), "maxItems": self.most}
+
+    def _check(self, value: object) -> object:
+        if problem := self.problem(value):
+            raise ValueError(problem)
+        return value
 
 
 def _printable(text: str) -> str:
@@ -130,6 +181,9 @@ def _check_parts(value: dict[str, Any]) -> None:
     todo: list[tuple[object, int]] = [(value, 1)]
     while todo:
         part, depth = todo.pop()
+        # Each part takes a byte at least.
+        if len(todo) > MAX_FIELDS_BYTES or (isinstance(part, str) and len(part) > MAX_FIELDS_BYTES):
+            raise ValueError(f"It must not be larger than {MAX_FIELDS_BYTES} bytes")
         if depth > MAX_FIELDS_DEPTH and isinstance(part, dict | list):
             raise ValueError(f"It must not be nested more than {MAX_FIELDS_DEPTH} deep")
         if isinstance(part, dict):
@@ -158,8 +212,8 @@ Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), Readable]
 Tag = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=50), Readable]
 SearchText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), Readable]
-Description = Annotated[str, Field(max_length=20_000), AfterValidator(_printable)]
-Body = Annotated[str, Field(min_length=1, max_length=10_000), AfterValidator(_printable), AfterValidator(_visible)]
+Description = Annotated[str, Field(max_length=MAX_DESCRIPTION), AfterValidator(_printable)]
+Body = Annotated[str, Field(min_length=1, max_length=MAX_BODY), AfterValidator(_printable), AfterValidator(_visible)]
 
 Flag = StrictBool
 Priority = Annotated[int, Field(ge=0, le=4), BeforeValidator(_whole)]
@@ -189,9 +243,13 @@ JsonObject = Annotated[
 """A JSON object of up to 16 KiB, nested up to 32 deep."""
 
 
+JsonAnswer = Annotated[dict[str, Any], WithJsonSchema({"type": "object", "additionalProperties": True})]
+"""A JSON object on its way out: it was checked when it came in."""
+
+
 def unique(values: list[str]) -> list[str]:
     """Return the values without repetitions, in their order."""
     return list(dict.fromkeys(values))
 
 
-Tags = Annotated[list[Tag], Field(max_length=20), AfterValidator(unique)]
+Tags = Annotated[list[Tag], AfterValidator(unique), AtMost(MAX_TAGS)]
