@@ -172,6 +172,13 @@ class Settings(BaseSettings):
         Count,
         Field(description="Most open connections of an address, per process; a proxy on this machine counts as many."),
     ] = 256
+    anonymous_body_limit_bytes: Annotated[Count, Field(description="Largest JSON body of who is not signed in.")] = (
+        64 * 1024
+    )
+    answer_max_bytes: Annotated[
+        int,
+        Field(ge=1024 * 1024, description="Largest answer of a list, a query or an event; larger ones are refused."),
+    ] = 4 * 1024 * 1024
     graphiql: Annotated[bool, Field(description="Serve GraphiQL to browsers at /graphql.")] = True
     assets_url: Annotated[
         str,
@@ -181,8 +188,13 @@ class Settings(BaseSettings):
     graphql_introspection: Annotated[bool, Field(description="Let clients read the GraphQL schema.")] = True
     graphql_max_depth: Annotated[Count, Field(description="Deepest nesting of a query.")] = 12
     graphql_max_aliases: Annotated[Count, Field(description="Most aliases in a query.")] = 30
+    graphql_max_characters: Annotated[
+        Count, Field(description="Longest query, in characters, comments and blanks included.")
+    ] = 20_000
     graphql_max_tokens: Annotated[Count, Field(description="Longest query, in tokens.")] = 2000
-    graphql_max_cost: Annotated[Count, Field(description="Most objects that a query may ask for.")] = 5000
+    graphql_max_cost: Annotated[
+        Count, Field(description="Most fields that an answer may have, each as often as it can come.")
+    ] = 20_000
     streams_max_per_user: Annotated[
         Count, Field(description="Most subscriptions and event streams of a user at once, per process.")
     ] = 200

@@ -2,15 +2,17 @@
 
 import re
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Annotated, Any, get_args, get_origin
 
-from fastapi import Depends, Header, Path, Request, Security
+from fastapi import Depends, Header, Path, Request, Response, Security
 from fastapi.dependencies.utils import get_flat_params
+from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
 from starlette.requests import HTTPConnection
 
-from api.core.actor import ANONYMOUS, SYSTEM, Actor, Anonymous
+from api.body_limit import admit_large_body
+from api.core.actor import ANONYMOUS, SYSTEM, Actor, Anonymous, require_user
 from api.core.addresses import network_of
 from api.core.errors import AppError, ErrorCode, invalid
 from api.core.identity import Identity
@@ -66,6 +68,8 @@ async def identify(connection: HTTPConnection, credentials: str | None) -> Actor
     async with get_database(connection).read(caller_of(connection, ANONYMOUS)) as uow:
         actor = await auth.authenticate(uow, credentials, address=address, identity=get_identity(connection))
     record_of(connection).actor = actor.label
+    if actor.user_id is not None:
+        admit_large_body(connection.scope)
     return actor
 
 
@@ -75,14 +79,46 @@ def header_of(connection: HTTPConnection, name: str) -> str | None:
     return ", ".join(lines) if lines else None
 
 
+async def _get_anyone(request: Request) -> Actor:
+    """Return who calls, found out once per request."""
+    known: Actor | None = getattr(request.state, "actor", None)
+    if known is None:
+        known = request.state.actor = await identify(request, header_of(request, "authorization"))
+    return known
+
+
 async def _get_actor(request: Request) -> Actor:
-    return await identify(request, header_of(request, "authorization"))
+    """Return the user who calls.
+
+    Raises:
+        AppError: UNAUTHENTICATED for nobody.
+    """
+    return require_user(await _get_anyone(request))
 
 
 CurrentActor = Annotated[Actor, Depends(_get_actor)]
+"""A user; nobody is refused before the body is read."""
+Anyone = Annotated[Actor, Depends(_get_anyone)]
+"""Whoever calls, nobody in particular included: for signing up and in."""
 
 
-async def _get_read_unit(request: Request, actor: CurrentActor) -> AsyncIterator[ReadUnit]:
+class IdentifiedRoute(APIRoute):
+    """A route that finds out who calls before it reads the body, if its operation is for a `CurrentActor`."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return the handler."""
+        handle = super().get_route_handler()
+        if not any(dependency.call is _get_actor for dependency in self.dependant.dependencies):
+            return handle
+
+        async def identify_first(request: Request) -> Response:
+            await _get_actor(request)
+            return await handle(request)
+
+        return identify_first
+
+
+async def _get_read_unit(request: Request, actor: Anyone) -> AsyncIterator[ReadUnit]:
     async with get_database(request).read(caller_of(request, actor)) as uow:
         yield uow
 
@@ -92,7 +128,7 @@ async def _get_own_read_unit(request: Request) -> AsyncIterator[ReadUnit]:
         yield uow
 
 
-async def _get_unit_of_work(request: Request, actor: CurrentActor) -> AsyncIterator[UnitOfWork]:
+async def _get_unit_of_work(request: Request, actor: Anyone) -> AsyncIterator[UnitOfWork]:
     async with get_database(request).write(caller_of(request, actor)) as uow:
         yield uow
 

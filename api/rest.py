@@ -6,8 +6,8 @@ from fastapi import APIRouter, Response
 from starlette.requests import Request
 
 from api.core.cursors import encode_cursor
-from api.core.errors import ErrorCode
-from api.dependencies import requires_json, requires_once, shows_lock
+from api.core.errors import ErrorCode, answer_too_large
+from api.dependencies import IdentifiedRoute, requires_json, requires_once, shows_lock
 from api.problems import documented
 from api.schemas.pages import Listing
 from api.schemas.types import Output
@@ -49,13 +49,31 @@ CREATED_AND_TAGGED: Responses = {201: {"headers": {**_LOCATION, **_ETAG}}}
 
 def resource_router(tag: str) -> APIRouter:
     """Return a router for one resource, with what all its operations share."""
-    return APIRouter(tags=[tag], dependencies=[requires_json, requires_once, shows_lock], responses=documented(*ALWAYS))
+    return APIRouter(
+        tags=[tag],
+        dependencies=[requires_json, requires_once, shows_lock],
+        responses=documented(*ALWAYS),
+        route_class=IdentifiedRoute,
+    )
 
 
-def listing(kind: type[L], read: type[O], page: Page[M]) -> L:
-    """Return a page as a REST list."""
+async def listing(kind: type[L], read: type[O], page: Page[M], request: Request) -> L:
+    """Return a page as a REST list, rendered row by row when there is time for it.
+
+    Raises:
+        AppError: QUERY_TOO_COMPLEX if its bytes exceed the budget of an answer.
+    """
+    most: int = request.app.state.settings.answer_max_bytes
+    size, data = 0, []
+    for row in page.rows:
+        await request.app.state.pace.turn(request.state.actor.user_id)
+        entry = read.model_validate(row)
+        size += len(entry.model_dump_json())
+        if size > most:
+            raise answer_too_large(most)
+        data.append(entry)
     following = encode_cursor(page.sort, page.rows[-1]) if page.has_next else None
-    return kind(data=[read.model_validate(row) for row in page.rows], total=page.total, next_cursor=following)
+    return kind(data=data, total=page.total, next_cursor=following)
 
 
 def tag_version(response: Response, row: Edited) -> None:

@@ -6,18 +6,21 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from starlette.requests import HTTPConnection
-from strawberry.dataloader import DataLoader
 from strawberry.fastapi import BaseContext
 from strawberry.types import Info as StrawberryInfo
 
+from api.config import Settings
 from api.core.actor import ANONYMOUS, Actor, UserActor, require_user
 from api.core.errors import AppError, ErrorCode, forbidden
 from api.core.identity import Identity
+from api.core.pace import Pace
 from api.dependencies import caller_of, get_database, get_hub, get_identity, header_of, identify
 from api.request_log import RequestRecord, record_of
 from api.schemas.changes import ChangeQuery
 from api.services.live.streams import Stream, open_stream
+from db.errors import DatabaseError
 from db.unit_of_work import ReadUnit, UnitOfWork
+from graphql_schema.batches import Batches
 from graphql_schema.sharing import SharedResults
 
 T = TypeVar("T")
@@ -32,9 +35,11 @@ class Context(BaseContext):
     def __init__(self, connection: HTTPConnection) -> None:
         super().__init__()
         self._connection = connection
-        self._loaders: dict[tuple[Any, str], DataLoader[UUID, Any]] = {}
+        self._turning = 0
+        self._batches = Batches(lambda: self._turning > 0)
         self._streams: set[Stream] = set()
         self._opener: Actor | None = None
+        self._trouble: DatabaseError | None = None
         self.actor: Actor = ANONYMOUS
 
     @property
@@ -58,13 +63,30 @@ class Context(BaseContext):
         return header_of(self._connection, "authorization")
 
     async def identify(self) -> None:
-        """Find out who calls. Asked anew for each operation: a socket outlives rights."""
+        """Find out who calls: once for a request, and anew for each operation on a socket, which outlives rights."""
+        if self._trouble is not None:
+            raise self._trouble
+        if self._opener is not None and self._connection.scope["type"] == "http":
+            return
         credentials = self.credentials
         actor = await identify(self._connection, credentials)
         if self.credentials == credentials:
             # Else they were renewed meanwhile, and `renew` knows better.
             self.actor = actor
         self._opener = self._opener or actor
+
+    async def identify_early(self) -> None:
+        """Find out who sends a request before its body is read; what went wrong is told to its operation."""
+        try:
+            await self.identify()
+        except DatabaseError as error:
+            self._trouble = error
+
+    @property
+    def answer_max_bytes(self) -> int:
+        """The budget of an answer."""
+        settings: Settings = self._connection.app.state.settings
+        return settings.answer_max_bytes
 
     @property
     def shared(self) -> SharedResults:
@@ -126,34 +148,28 @@ class Context(BaseContext):
         """Open a write transaction."""
         return get_database(self._connection).write(caller_of(self._connection, self.actor))
 
+    async def turn(self) -> None:
+        """Return when there is time for another part of this operation."""
+        pace: Pace = self._connection.app.state.pace
+        self._turning += 1
+        try:
+            await pace.turn(self.actor.user_id)
+        finally:
+            self._turning -= 1
+
     async def batched(self, batch: BatchFunction[T], parent: UUID, **arguments: Any) -> T:
         """Return one parent's part of a batch.
 
-        All parents of one level of the query ask in the same turn of the event loop; they are
-        answered by a single call of the batch function in a read transaction of its own. Nothing
-        is remembered afterwards, so no answer is ever stale.
+        All parents of one level of the query are answered by a single call of the batch function, in a
+        read transaction of its own.
         """
-        key = (batch, repr(sorted(arguments.items())))
-        loader = self._loaders.get(key)
-        if loader is None:
-            loader = DataLoader(self._load(key, batch, arguments), cache=False)
-            self._loaders[key] = loader
-        answer: T = await loader.load(parent)
-        return answer
 
-    def _load(
-        self, key: tuple[Any, str], batch: BatchFunction[T], arguments: dict[str, Any]
-    ) -> Callable[[list[UUID]], Awaitable[Sequence[T]]]:
         async def load(parents: list[UUID]) -> Sequence[T]:
-            # Its batch is complete. A socket may live for weeks, and ask for something else each time.
-            self._loaders.pop(key, None)
-            distinct = list(dict.fromkeys(parents))
             async with self.read() as uow:
-                children = await batch(uow, self.actor, distinct, **arguments)
-            found = dict(zip(distinct, children, strict=True))
-            return [found[parent] for parent in parents]
+                return await batch(uow, self.actor, parents, **arguments)
 
-        return load
+        answer: T = await self._batches.ask((batch, repr(sorted(arguments.items()))), load, parent)
+        return answer
 
 
 Info = StrawberryInfo[Context, None]

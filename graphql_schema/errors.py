@@ -11,11 +11,21 @@ from api.request_log import RequestRecord
 
 logger = structlog.get_logger("twofold.graphql")
 
+MAX_ERRORS = 100
+"""Errors of one answer; what is more is counted only."""
+
 
 def render_errors(errors: Iterable[GraphQLError], record: RequestRecord) -> list[GraphQLError]:
     """Return the errors as a client may see them; what the catalogue does not know is logged and masked."""
+    found = list(errors)
     logged: set[BaseException] = set()
-    return [_render(error, record, logged) for error in errors]
+    shown = [_render(error, record, logged) for error in found[:MAX_ERRORS]]
+    left_out = len(found) - len(shown)
+    if left_out:
+        message = f"Too many errors: {left_out} more are left out."
+        last = AppError(ErrorCode.QUERY_TOO_COMPLEX, message, limit="errors", maximum=MAX_ERRORS, actual=len(found))
+        shown.append(GraphQLError(last.message, extensions=extensions(last, record.request_id)))
+    return shown
 
 
 def _render(error: GraphQLError, record: RequestRecord, logged: set[BaseException]) -> GraphQLError:
@@ -28,14 +38,10 @@ def _render(error: GraphQLError, record: RequestRecord, logged: set[BaseExceptio
             logged.add(cause)
         known = INTERNAL
     record.note_error(known.code)
-    return GraphQLError(
-        known.message,
-        nodes=error.nodes,
-        source=error.source,
-        positions=error.positions,
-        path=error.path,
-        extensions=extensions(known, record.request_id),
-    )
+    rendered = GraphQLError(known.message, path=error.path, extensions=extensions(known, record.request_id))
+    # Taken over, for to find them out again costs a walk through the text.
+    rendered.locations = error.locations
+    return rendered
 
 
 def extensions(error: AppError, request_id: str) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from strawberry.scalars import JSON
 
 from api.core.live import Effect
 from api.schemas import items as schemas
+from api.schemas.changes import MAX_STATE
 from api.services import users
 from api.services.live.events import Event, changes_of, items_of, messages_of
 from db.models import EntityKind
@@ -86,7 +87,10 @@ class LiveEvent:
         actor_id = root.change.actor_id if root.change else None
         return await info.context.batched(users.get_users, actor_id) if actor_id else None
 
-    @strawberry.field(description="The former values of what changed; null of a `READY`, and of what `LEFT`.")
+    @strawberry.field(
+        description="The former values of what changed; null of a `READY`, and of what `LEFT`.",
+        metadata={"letters": MAX_STATE},
+    )
     def changed(self, root: strawberry.Parent[Event]) -> JSON | None:
         """Return the former values."""
         return None if root.changed is None else JSON(root.changed)

@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import strawberry
-from graphql import GraphQLError, GraphQLNonNull, OperationDefinitionNode
-from strawberry.extensions import DisableIntrospection, SchemaExtension
+from graphql import GraphQLError, GraphQLNonNull
+from strawberry.extensions import DisableIntrospection
 from strawberry.schema.config import StrawberryConfig
 from strawberry.schema.exceptions import InvalidOperationTypeError
 from strawberry.types import ExecutionResult
@@ -16,7 +16,9 @@ from api.config import Settings
 from api.core.errors import AppError, ErrorCode
 from graphql_schema.changes import ChangeQuery
 from graphql_schema.context import Context
+from graphql_schema.documents import Documents
 from graphql_schema.errors import render_errors
+from graphql_schema.identification import Identification
 from graphql_schema.ids import FormerName, take_uuids
 from graphql_schema.items import ItemMutation, ItemQuery
 from graphql_schema.limits import Limits, limit_queries
@@ -48,18 +50,6 @@ class Query(NodeQuery, UserQuery, WorkspaceQuery, MemberQuery, ItemQuery, Messag
 )
 class Mutation(UserMutation, WorkspaceMutation, MemberMutation, ItemMutation, MessageMutation):
     """All mutations."""
-
-
-class Identification(SchemaExtension):
-    """Finds out who calls, once the document proved valid and small enough, and notes it for the log."""
-
-    async def on_execute(self) -> AsyncIterator[None]:
-        """Identify the caller anew for each operation: on a socket, rights may have changed since the last one."""
-        execution = self.execution_context
-        context: Context = execution.context
-        context.record.operation = _operation_name(execution.graphql_document, execution.operation_name)
-        await context.identify()
-        yield
 
 
 class Schema(strawberry.Schema):
@@ -103,12 +93,20 @@ class Schema(strawberry.Schema):
 def create_schema(settings: Settings) -> Schema:
     """Return the schema with the limits of the settings."""
     limits = Limits(
+        characters=settings.graphql_max_characters,
         depth=settings.graphql_max_depth,
         aliases=settings.graphql_max_aliases,
         tokens=settings.graphql_max_tokens,
         cost=settings.graphql_max_cost,
     )
-    extensions: list[Any] = [FormerName, Identification, VariableCheck, limit_queries(limits), SecretsLimit]
+    extensions: list[Any] = [
+        limit_queries(limits),
+        Identification,
+        FormerName,
+        Documents,
+        VariableCheck,
+        SecretsLimit,
+    ]
     if not settings.graphql_introspection:
         extensions.append(DisableIntrospection)
     schema = Schema(
@@ -140,11 +138,3 @@ def _rendered(result: Any, context: Context) -> Any:
     if result.errors:
         result.errors = render_errors(result.errors, context.record)
     return result
-
-
-def _operation_name(document: Any, name: str | None) -> str:
-    for node in document.definitions if document else ():
-        if isinstance(node, OperationDefinitionNode) and name in (None, node.name.value if node.name else None):
-            fields = [getattr(field, "name", None) for field in node.selection_set.selections]
-            return ",".join(field.value for field in fields if field is not None)[:200]
-    return "unknown"

@@ -25,11 +25,12 @@ from graphql import (
     get_named_type,
     print_ast,
 )
-from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from api.core.actor import SYSTEM
 from api.core.errors import ErrorCode, to_app_error
 from api.services.live.events import Event
+from graphql_schema.executor import BoundedExecutor
+from graphql_schema.json_text import encode
 
 
 class SharedData(dict[str, Any]):
@@ -41,7 +42,7 @@ class SharedData(dict[str, Any]):
     def json(self) -> str:
         """The data as JSON, written at the first call."""
         if self._json is None:
-            self._json = json.dumps(self, separators=(",", ":"))
+            self._json = encode(self)
         return self._json
 
 
@@ -99,10 +100,15 @@ class SharedResults:
         return await asyncio.shield(result.task)
 
 
-class SharingExecutor(StrawberryGraphQLCoreExecutionContext):
+class SharingExecutor(BoundedExecutor):
     """Executes the events of subscriptions, shared where that is the same for all."""
 
     _operation_key: str | None = None
+
+    @property
+    def place(self) -> dict[str, Any]:
+        """The number of an event that is too large: its subscriber goes on after it."""
+        return {"seq": self.root_value.seq} if isinstance(self.root_value, Event) else {}
 
     def build_per_event_executor(self, payload: Any) -> "SharingExecutor":
         """Find out once per subscription whether its events can be shared."""

@@ -8,6 +8,9 @@ import strawberry
 PERSONAL = {"personal": True}
 """Metadata of a field whose value depends on who asks: its events cannot be shared among subscribers."""
 
+PUBLIC = {"public": True}
+"""Metadata of a field that is for anyone; who asks for another one is refused without a token at once."""
+
 Id = Annotated[UUID, strawberry.argument(description="The id.")]
 WorkspaceId = Annotated[UUID | None, strawberry.argument(description="Where; your personal workspace if absent.")]
 ExpectedVersion = Annotated[

@@ -17,7 +17,7 @@ from graphql_schema.connections import After, Before, Connection, First, Last, p
 from graphql_schema.context import Info
 from graphql_schema.from_pydantic import ModelInput, from_input, from_output, model_or
 from graphql_schema.nodes import Node
-from graphql_schema.types import INPUT, ORDER, PERSONAL, WHERE, Deleted, Id
+from graphql_schema.types import INPUT, ORDER, PERSONAL, PUBLIC, WHERE, Deleted, Id
 
 if TYPE_CHECKING:
     from graphql_schema.items import Item, ItemFilter
@@ -158,7 +158,9 @@ class UserQuery:
 class UserMutation:
     """Changing accounts, and signing in."""
 
-    @strawberry.mutation(description="Exchange an e-mail address and its password for an access token.")
+    @strawberry.mutation(
+        description="Exchange an e-mail address and its password for an access token.", metadata=PUBLIC
+    )
     async def login(self, info: Info, input: Annotated[Login, INPUT]) -> AccessToken:
         """Sign in."""
         data = input.to_model()
@@ -178,7 +180,8 @@ class UserMutation:
     @strawberry.mutation(
         description="Let the subscriptions of this socket go on with a fresh access token of the user who opened it, "
         "before theirs expires. What comes over it from then on is done with that token. A stream over Server-Sent "
-        "Events ends with its token: open another one with a fresh token, `after` the last number."
+        "Events ends with its token: open another one with a fresh token, `after` the last number.",
+        metadata=PUBLIC,
     )
     async def renew_stream(
         self, info: Info, token: Annotated[str, strawberry.argument(description="The fresh access token.")]
@@ -191,6 +194,7 @@ class UserMutation:
         description="Sign up: create an account with its personal workspace. "
         "With `REGISTRATION=closed`, for administrators.",
         graphql_type=Account,
+        metadata=PUBLIC,
     )
     async def create_user(self, info: Info, input: Annotated[UserCreate, INPUT]) -> UserRow:
         """Sign up."""

@@ -1,7 +1,7 @@
 """Signing in."""
 
 from api.core.errors import ErrorCode
-from api.dependencies import CurrentActor, InstalledIdentity, Read
+from api.dependencies import Anyone, CurrentActor, InstalledIdentity, Read
 from api.problems import documented
 from api.rest import resource_router
 from api.schemas.users import AccessToken, Login, StreamTicket, StreamTicketCreate
@@ -11,7 +11,7 @@ router = resource_router("auth")
 
 
 @router.post("/auth/login", responses=documented(ErrorCode.UNSUPPORTED_MEDIA_TYPE, ErrorCode.RATE_LIMITED))
-async def login(data: Login, uow: Read, actor: CurrentActor, identity: InstalledIdentity) -> AccessToken:
+async def login(data: Login, uow: Read, actor: Anyone, identity: InstalledIdentity) -> AccessToken:
     """Exchange an e-mail address and its password for an access token."""
     return await auth.login(uow, actor, data, identity=identity)
 

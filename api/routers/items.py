@@ -24,10 +24,12 @@ router = resource_router("items")
 
 
 @router.get("/items", responses=GUARDED)
-async def list_items(query: Annotated[ItemQuery, Query()], uow: Read, actor: CurrentActor) -> ItemList:
+async def list_items(
+    query: Annotated[ItemQuery, Query()], uow: Read, actor: CurrentActor, request: Request
+) -> ItemList:
     """List the items of a workspace, filtered and sorted."""
     page = await items.list_items(uow, actor, query.workspace_id, query, sort=query.sort, page=page_of(query))
-    return listing(ItemList, ItemRead, page)
+    return await listing(ItemList, ItemRead, page, request)
 
 
 @router.post("/items", status_code=status.HTTP_201_CREATED, responses=CHANGING | CREATED_AND_TAGGED)

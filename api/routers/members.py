@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import Query, status
+from fastapi import Query, Request, status
 
 from api.dependencies import CurrentActor, Id, Read, UserId, Write, page_of
 from api.rest import CHANGING, GUARDED, listing, resource_router
@@ -15,11 +15,11 @@ router = resource_router("members")
 
 @router.get("/workspaces/{id}/members", responses=GUARDED)
 async def list_members(
-    workspace_id: Id, query: Annotated[PageQuery, Query()], uow: Read, actor: CurrentActor
+    workspace_id: Id, query: Annotated[PageQuery, Query()], uow: Read, actor: CurrentActor, request: Request
 ) -> MemberList:
     """List the members of a workspace in the order in which they came."""
     page = await members.list_members(uow, actor, workspace_id, page=page_of(query))
-    return listing(MemberList, MemberRead, page)
+    return await listing(MemberList, MemberRead, page, request)
 
 
 @router.post("/workspaces/{id}/members", status_code=status.HTTP_201_CREATED, responses=CHANGING)

@@ -23,12 +23,14 @@ router = resource_router("messages")
 
 
 @router.get("/messages", responses=GUARDED)
-async def list_messages(query: Annotated[MessageQuery, Query()], uow: Read, actor: CurrentActor) -> MessageList:
+async def list_messages(
+    query: Annotated[MessageQuery, Query()], uow: Read, actor: CurrentActor, request: Request
+) -> MessageList:
     """List the messages of an item's thread or of a workspace's room."""
     page = await messages.list_messages(
         uow, actor, query.workspace_id, query.item_id, sort=query.sort, page=page_of(query)
     )
-    return listing(MessageList, MessageRead, page)
+    return await listing(MessageList, MessageRead, page, request)
 
 
 @router.post("/messages", status_code=status.HTTP_201_CREATED, responses=CHANGING | CREATED_AND_TAGGED)

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Query, Request, Response, status
 
 from api.core.errors import ErrorCode
-from api.dependencies import CurrentActor, Id, InstalledIdentity, Read, Write, page_of
+from api.dependencies import Anyone, CurrentActor, Id, InstalledIdentity, Read, Write, page_of
 from api.problems import documented
 from api.rest import CHANGING, CREATED, GUARDED, listing, resource_router, tag_created
 from api.schemas.pages import PageQuery
@@ -21,7 +21,7 @@ router = resource_router("users")
     responses=CHANGING | CREATED | documented(ErrorCode.RATE_LIMITED),
 )
 async def create_user(
-    data: UserCreate, uow: Write, actor: CurrentActor, identity: InstalledIdentity, request: Request, response: Response
+    data: UserCreate, uow: Write, actor: Anyone, identity: InstalledIdentity, request: Request, response: Response
 ) -> AccountRead:
     """Sign up: create an account with its personal workspace. With `REGISTRATION=closed`, for administrators."""
     user = await users.create_user(uow, actor, data, identity=identity)
@@ -45,10 +45,12 @@ async def update_me(data: MeUpdate, uow: Write, actor: CurrentActor, identity: I
 
 
 @router.get("/users", responses=documented(ErrorCode.FORBIDDEN))
-async def list_users(query: Annotated[PageQuery, Query()], uow: Read, actor: CurrentActor) -> AccountList:
+async def list_users(
+    query: Annotated[PageQuery, Query()], uow: Read, actor: CurrentActor, request: Request
+) -> AccountList:
     """List all accounts, for administrators, oldest first."""
     page = await users.list_users(uow, actor, page=page_of(query))
-    return listing(AccountList, AccountRead, page)
+    return await listing(AccountList, AccountRead, page, request)
 
 
 @router.get("/users/{id}", responses=GUARDED)

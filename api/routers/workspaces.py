@@ -24,10 +24,12 @@ router = resource_router("workspaces")
 
 
 @router.get("/workspaces")
-async def list_workspaces(query: Annotated[PageQuery, Query()], uow: Read, actor: CurrentActor) -> WorkspaceList:
+async def list_workspaces(
+    query: Annotated[PageQuery, Query()], uow: Read, actor: CurrentActor, request: Request
+) -> WorkspaceList:
     """List your workspaces, oldest first."""
     page = await workspaces.list_workspaces(uow, actor, page=page_of(query))
-    return listing(WorkspaceList, WorkspaceRead, page)
+    return await listing(WorkspaceList, WorkspaceRead, page, request)
 
 
 @router.post("/workspaces", status_code=status.HTTP_201_CREATED, responses=CHANGING | CREATED_AND_TAGGED)

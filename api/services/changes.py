@@ -11,6 +11,9 @@ from db.models import Change, Workspace
 from db.repositories import changes
 from db.unit_of_work import ReadUnit
 
+MAX_LETTERS = 250_000
+"""Letters of state in one stretch. It is cut there, for who follows a log must never be refused to go on."""
+
 
 @dataclass(frozen=True)
 class Stretch:
@@ -22,14 +25,14 @@ class Stretch:
 
 
 async def list_changes(uow: ReadUnit, actor: Actor, workspace_id: UUID, *, after: int, limit: int) -> Stretch:
-    """Return the entries after a number, for viewers.
+    """Return the entries after a number, for viewers: at most `limit`, and fewer of large ones.
 
     Raises:
         AppError: BAD_REQUEST if `after` is beyond the log: the client knows another one.
     """
     workspace = await access.see(uow, actor, workspace_id)
     check_cursor(workspace, after)
-    found = await changes.after(uow.session, actor.scope(), workspace_id, after, limit)
+    found = await changes.after(uow.session, actor.scope(), workspace_id, after, limit, letters=MAX_LETTERS)
     last = found[-1].seq if found else after
     return Stretch(found, workspace.seq, last < workspace.seq)
 

@@ -19,6 +19,13 @@ JSON = {"Content-Type": "application/json"}
 LIMIT = 1024 * 1024
 
 
+@pytest.fixture
+def client(client: httpx.AsyncClient, world: World) -> httpx.AsyncClient:
+    """A client who is signed in: nobody is told anything but that."""
+    client.headers["Authorization"] = f"Bearer {world.editor.token}"
+    return client
+
+
 def refusal(response: httpx.Response, *, failed: str | None = None) -> dict[str, Any]:
     """Check the shape of an answer that is one error and return its extensions; a root field may have failed."""
     assert response.headers["content-type"] == "application/json"

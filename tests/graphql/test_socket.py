@@ -104,4 +104,4 @@ async def test_other_protocols_and_foreign_pages_are_refused(server: LiveServer)
         (error,) = refusal["payload"]
         assert (refusal["type"], refusal["id"]) == ("error", "1")
         assert error["extensions"]["code"] == "QUERY_TOO_COMPLEX"
-        assert error["extensions"]["details"] == {"limit": "cost", "maximum": 5000, "actual": 10201}
+        assert error["extensions"]["details"] == {"limit": "cost", "maximum": 20_000, "actual": 20_201}

@@ -70,7 +70,7 @@ async def test_the_same_operation_is_executed_and_written_once(
             written.append(value)
         return json.dumps(value, **options)
 
-    monkeypatch.setattr("graphql_schema.sharing.json", SimpleNamespace(dumps=dumps))
+    monkeypatch.setattr("graphql_schema.json_text.json", SimpleNamespace(dumps=dumps))
     people = [world.admin, world.editor, world.viewer] * 4
     async with all_subscribed(app, people, ITEMS, w=str(world.workspace)) as subscribers:
         before = app.state.shared_results.executions
