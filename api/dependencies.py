@@ -189,7 +189,7 @@ async def _require_once(request: Request) -> None:
 
 
 def _is_list(annotation: Any) -> bool:
-    return any(get_origin(kind) is list for kind in (annotation, *get_args(annotation)))
+    return get_origin(annotation) is list or any(_is_list(part) for part in get_args(annotation))
 
 
 def page_of(query: PageQuery) -> PageArguments:

@@ -68,7 +68,7 @@ async def listing(kind: type[L], read: type[O], page: Page[M], request: Request)
     for row in page.rows:
         await request.app.state.pace.turn(request.state.actor.user_id)
         entry = read.model_validate(row)
-        size += len(entry.model_dump_json())
+        size += len(entry.model_dump_json().encode())
         if size > most:
             raise answer_too_large(most)
         data.append(entry)

@@ -123,9 +123,9 @@ def _check_object(value: object, type_: GraphQLInputObjectType, path: Path) -> I
         yield _problem(path, "It must be an object")
         return
     problems = list(islice(_check_fields(value, type_, path), MAX_FINDINGS + 1))
-    yield from problems
     if problems:
         yield from _check_rest(value, type_, path)
+    yield from problems
 
 
 def _check_rest(value: dict[str, Any], type_: GraphQLInputObjectType, path: Path) -> Iterator[Problem]:
