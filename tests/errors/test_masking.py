@@ -159,10 +159,12 @@ async def test_the_server_itself_masks_what_breaks_before_an_operation(
     assert len([line for line in log.lines if "exception" in line]) == 2
 
 
-async def test_a_socket_carries_the_same_mask(app: FastAPI, log: CapturedLog, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_socket_carries_the_same_mask(
+    app: FastAPI, world: World, log: CapturedLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(users, "get_me", explode)
     async with connected(app) as socket:
-        await socket.send({"type": "connection_init"})
+        await socket.send({"type": "connection_init", "payload": {"Authorization": f"Bearer {world.viewer.token}"}})
         assert await socket.receive() == {"type": "connection_ack"}
         await socket.send({"id": "1", "type": "subscribe", "payload": {"query": "{ me { name } }"}})
         answer = await socket.receive()

@@ -207,6 +207,7 @@ async def test_expired_forged_and_missing_tokens_are_told_apart(
     orphaned = app.state.identity.tokens.issue(uuid4(), 0)
     outdated = app.state.identity.tokens.issue(world.editor.id, 7)
     said = {}
+    del client.headers["Authorization"]
     for name, header in {
         "expired": f"Bearer {expired}",
         "forged": f"Bearer {forged}",

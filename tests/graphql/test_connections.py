@@ -89,7 +89,7 @@ async def test_sizes_out_of_range_and_both_sizes_at_once_are_refused(client: htt
         (error,) = answer["errors"]
         assert error["extensions"]["code"] == "VALIDATION_ERROR"
         assert [field["path"] for field in error["extensions"]["details"]["fields"]] == [path]
-        assert answer["data"] == {"items": None}
+        assert answer["data"] is None
 
 
 async def test_the_total_counts_what_fits_the_filter(client: httpx.AsyncClient, five: World) -> None:
