@@ -21,7 +21,7 @@ from api.request_log import record_of
 from graphql_schema.context import Context, get_context
 from graphql_schema.errors import extensions
 from graphql_schema.graphiql import ASSETS, graphiql_page
-from graphql_schema.json_text import encode
+from graphql_schema.json_text import encode, writable
 from graphql_schema.schema import create_schema
 from graphql_schema.sharing import encode_shared
 from graphql_schema.sockets import SocketHandler
@@ -82,7 +82,7 @@ class Router(GraphQLRouter[Context, None]):
 
     def encode_json(self, data: object) -> str | bytes:
         """Write an answer as JSON; what is shared among subscribers was written once for all of them."""
-        return encode_shared(data) or encode(data)
+        return writable(encode_shared(data) or encode(data))
 
     async def render_graphql_ide(self, request: Request) -> HTMLResponse:  # noqa: ARG002 - as the base class calls it
         """Return our own GraphiQL page."""

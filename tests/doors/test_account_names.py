@@ -63,7 +63,7 @@ async def test_what_is_no_address_alone_names_no_account(door: Door, world: Worl
 
 
 async def test_an_address_of_any_length_is_judged_at_once(door: Door, world: World) -> None:
-    for written in ("a" * 255, "ﷺ" * 100_000, "a@" * 100_000):
+    for written in ("a" * 255, "ﷺ" * 15_000, "a@" * 30_000):
         with pytest.raises(DoorError) as refused:
             await log_in(door, written)
         assert refused.value.paths == {"email"}
