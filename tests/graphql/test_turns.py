@@ -1,0 +1,57 @@
+"""Large operations are executed in turns, and a level is still read by one statement."""
+
+import asyncio
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from api.core.pace import Pace
+from tests.doors.people import World
+from tests.graphql.asking import read, statements
+
+NO_TIME = 1e-9
+PAGE = "{ items(first: 40) { nodes { owner { id } messages { nodes { id author { id } } } } } }"
+
+
+async def test_who_has_many_operations_waits_for_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.core.pace.SLICE_SECONDS", NO_TIME)
+    pace, done = Pace(), []
+
+    async def work(actor: str, parts: int) -> None:
+        for _ in range(parts):
+            await pace.turn(actor)
+            done.append(actor)
+
+    async with asyncio.timeout(10):
+        await asyncio.gather(*(work("many", 5) for _ in range(20)), work("one", 5))
+    assert done.count("many") == 100
+    # One part of each, in turn.
+    assert [index for index, actor in enumerate(done) if actor == "one"][-1] <= 12
+
+
+async def test_a_level_is_one_statement_however_many_turns_it_takes(
+    app: FastAPI, client: httpx.AsyncClient, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    headers = {"Authorization": f"Bearer {world.editor.token}"}
+    for number in range(40):
+        item = (await client.post("/api/items", json={"title": f"t{number}"}, headers=headers)).json()["id"]
+        await client.post("/api/messages", json={"item_id": item, "body": "hello"}, headers=headers)
+    with statements(app) as at_once:
+        expected = await read(client, world.editor.token, PAGE)
+    monkeypatch.setattr("api.core.pace.SLICE_SECONDS", NO_TIME)
+    turns = 0
+
+    async def bystand() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    bystander = asyncio.create_task(bystand())
+    with statements(app) as in_turns:
+        assert await read(client, world.editor.token, PAGE) == expected
+    bystander.cancel()
+    assert len(in_turns) == len(at_once)
+    # A turn for each row at least.
+    assert turns > 40 * 3
