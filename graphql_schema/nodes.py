@@ -8,6 +8,7 @@ import strawberry
 from api.core.errors import invalid
 from api.core.node_keys import NodeKey
 from api.schemas.pages import MAX_LIMIT
+from api.schemas.types import AtMost
 from api.services.nodes import Node as NodeRow
 from api.services.nodes import get_nodes
 from graphql_schema.context import Info
@@ -55,8 +56,8 @@ class NodeQuery:
     )
     async def nodes(self, info: Info, ids: Ids) -> Sequence[NodeRow | None]:
         """Return several nodes."""
-        if len(ids) > MAX_LIMIT:
-            raise invalid([("ids", f"It must have at most {MAX_LIMIT} ids")])
+        if problem := AtMost(MAX_LIMIT).problem(ids):
+            raise invalid([("ids", problem)])
         return await _read(info, [(f"ids.{index}", text) for index, text in enumerate(ids)])
 
 

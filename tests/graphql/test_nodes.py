@@ -176,7 +176,7 @@ async def test_nodes_of_a_kind_are_one_statement_and_no_more_than_a_hundred_are_
     with statements(app) as seen:
         answer = await ask(client, world.viewer.token, plain, ids=[str(uuid4()) for _ in range(101)])
     details = answer["errors"][0]["extensions"]["details"]
-    assert details == {"fields": [{"path": "ids", "message": "It must have at most 100 ids"}]}
+    assert details == {"fields": [{"path": "ids", "message": "It must have at most 100 elements, and has 101"}]}
     assert len(seen) <= IDENTIFICATION
 
 
