@@ -13,7 +13,7 @@ from strawberry.scalars import JSON
 
 from api.core.live import Effect
 from api.schemas import items as schemas
-from api.schemas.changes import MAX_STATE
+from api.schemas.changes import MAX_STATE, VERSION
 from api.services import users
 from api.services.live.events import Event, changes_of, items_of, messages_of
 from db.models import EntityKind
@@ -110,7 +110,7 @@ class ChangeEvent(LiveEvent):
         """Return the entity's id."""
         return root.change.entity_id if root.change else None
 
-    @strawberry.field(description="Its version after the change.")
+    @strawberry.field(description=VERSION)
     def version(self, root: strawberry.Parent[Event]) -> int | None:
         """Return the entity's version."""
         return root.change.version if root.change else None

@@ -26,6 +26,11 @@ MAX_STATE = MAX_DESCRIPTION + MAX_FIELDS_BYTES
 GivenSeq = Annotated[Seq, AsWhole]
 """A number of the log that a client sends."""
 
+VERSION = (
+    "Its version after the change, higher than any before: a deletion raises it, too, "
+    "and what comes back under the same id goes on from there."
+)
+
 
 class ChangeQuery(Input):
     """Which part of the log is wanted."""
@@ -44,7 +49,7 @@ class ChangeRead(Output):
     kind: Annotated[ChangeKind, Field(description="What was done.")]
     entity: Annotated[EntityKind, Field(description="To what.")]
     entity_id: Annotated[UUID, Field(description="Its id; of a member, the user's id.")]
-    version: Annotated[Version, Field(description="Its version after the change.")]
+    version: Annotated[Version, Field(description=VERSION)]
     state: Annotated[
         State | None, Letters(MAX_STATE), Field(description="The state after; null when it is gone for good.")
     ]

@@ -11,7 +11,7 @@ from api.schemas.items import ItemCreate, ItemFilter, ItemSort, ItemUpdate
 from api.services import access, log
 from api.services.edits import Expected, apply, check_version, sent
 from db.clock import utc_now
-from db.models import ChangeKind, Item
+from db.models import ChangeKind, EntityKind, Item
 from db.models.base import new_id
 from db.paging import Page
 from db.repositories import items, members, messages
@@ -37,7 +37,8 @@ async def create_item(uow: UnitOfWork, actor: Actor, data: ItemCreate) -> Item:
             return _same(present, owner.id, workspace.id)
     await _check_assignee(uow, workspace.id, data.assignee_id)
     values = data.model_dump(exclude={"id", "workspace_id"})
-    item = Item(id=data.id or new_id(), workspace_id=workspace.id, owner_id=owner.id, **values)
+    version = await log.first_version(uow, EntityKind.ITEM, data.id)
+    item = Item(id=data.id or new_id(), workspace_id=workspace.id, owner_id=owner.id, version=version, **values)
     await uow.session.insert(item)
     await log.record(uow, actor, workspace.id, [log.created(item)])
     return item

@@ -1,7 +1,7 @@
 """Writing the change log: every change of a row gets its entry in the transaction that makes it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -15,8 +15,8 @@ from api.schemas.workspaces import MemberState, WorkspaceState
 from db.clock import utc_now
 from db.models import ChangeKind, EntityKind, Item, Member, Message, Workspace
 from db.models.base import same
-from db.repositories import changes, workspaces
-from db.unit_of_work import UnitOfWork
+from db.repositories import changes, tombstones, workspaces
+from db.unit_of_work import ReadUnit, UnitOfWork
 
 Logged = Workspace | Member | Item | Message
 T = TypeVar("T", bound=Output)
@@ -74,12 +74,28 @@ def updated(row: Logged, before: Mapping[str, Any], kind: ChangeKind = ChangeKin
 
 
 def deleted(row: Logged) -> Entry:
-    """Return the entry for a row that goes for good; all it was is in `changed`."""
-    return _entry(ChangeKind.DELETED, row, None, snapshot(row))
+    """Return the entry for a row that goes for good; all it was is in `changed`.
+
+    It has a version of its own, or whoever read the row after an older number would keep it for ever.
+    """
+    return replace(_entry(ChangeKind.DELETED, row, None, snapshot(row)), version=row.version + 1)
+
+
+async def first_version(
+    uow: ReadUnit, entity: EntityKind, entity_id: UUID | None, *, workspace_id: UUID | None = None
+) -> int:
+    """Return the version of a new row: 1, or what follows the version with which its id was deleted before.
+
+    Ask once the id is known to be free. None is an id that nobody ever had.
+    """
+    if entity_id is None:
+        return 1
+    found = await tombstones.versions(uow.session, entity, [entity_id], workspace_id=workspace_id)
+    return found.get(entity_id, 0) + 1
 
 
 async def record(uow: UnitOfWork, actor: Actor, workspace_id: UUID, entries: Sequence[Entry]) -> None:
-    """Append entries to a workspace's log.
+    """Append entries to a workspace's log, and leave a tombstone for what goes for good.
 
     The numbers come from an UPDATE of the workspace's row, whose lock is held until the commit:
     the next writer gets its number only after these are visible, so no reader can skip one.
@@ -102,7 +118,19 @@ async def record(uow: UnitOfWork, actor: Actor, workspace_id: UUID, entries: Seq
         for seq, entry in enumerate(entries, last - len(entries) + 1)
     ]
     await changes.append(uow.session, rows)
+    await _bury(uow, workspace_id, entries)
     uow.last_seqs[workspace_id] = last
+
+
+async def _bury(uow: UnitOfWork, workspace_id: UUID, entries: Sequence[Entry]) -> None:
+    """Keep the versions of deleted rows; a deleted workspace keeps its own row."""
+    rows: list[dict[str, object]] = [
+        {"entity_id": one.entity_id, "workspace_id": workspace_id, "entity": one.entity, "version": one.version}
+        for one in entries
+        if one.state is None and one.entity is not EntityKind.WORKSPACE
+    ]
+    if rows:
+        await tombstones.add(uow.session, rows)
 
 
 def _entry(kind: ChangeKind, row: Logged, state: dict[str, Any] | None, former: dict[str, Any]) -> Entry:

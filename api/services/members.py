@@ -10,7 +10,7 @@ from api.core.permissions import Permission
 from api.schemas.workspaces import MemberAdd, MemberUpdate
 from api.services import access, log
 from api.services.edits import apply, sent
-from db.models import Member, Role, User
+from db.models import EntityKind, Member, Role, User
 from db.paging import Page
 from db.repositories import members, users
 from db.unit_of_work import ReadUnit, UnitOfWork
@@ -44,7 +44,8 @@ async def add_member(uow: UnitOfWork, actor: Actor, workspace_id: UUID, data: Me
     # Whoever deletes the account at this moment must either be done, or find this membership too.
     if await users.hold(uow.session, user.id) is None:
         raise not_found("user")
-    member = Member(workspace_id=workspace.id, user=user, role=data.role)
+    version = await log.first_version(uow, EntityKind.MEMBER, user.id, workspace_id=workspace.id)
+    member = Member(workspace_id=workspace.id, user=user, role=data.role, version=version)
     await uow.session.insert(member)
     await log.record(uow, actor, workspace.id, [log.created(member)])
     return member

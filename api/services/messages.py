@@ -11,7 +11,7 @@ from api.schemas.messages import MessageCreate, MessageSort, MessageUpdate
 from api.services import access, log
 from api.services.edits import Expected, apply, check_version, sent
 from api.services.items import get_item, in_trash, no_item
-from db.models import Member, Message
+from db.models import EntityKind, Member, Message
 from db.models.base import new_id
 from db.paging import Page
 from db.repositories import items, messages
@@ -40,6 +40,7 @@ async def create_message(uow: UnitOfWork, actor: Actor, data: MessageCreate) -> 
         item_id=data.item_id,
         author_id=author.id,
         body=data.body,
+        version=await log.first_version(uow, EntityKind.MESSAGE, data.id),
     )
     await uow.session.insert(message)
     await log.record(uow, actor, workspace_id, [log.created(message)])

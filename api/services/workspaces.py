@@ -13,7 +13,7 @@ from api.services.edits import Expected, apply, check_version, sent
 from db.models import Member, Role, User, Workspace
 from db.models.base import new_id
 from db.paging import Page
-from db.repositories import members, workspaces
+from db.repositories import members, tombstones, workspaces
 from db.scope import EVERYTHING
 from db.unit_of_work import ReadUnit, UnitOfWork
 
@@ -131,6 +131,7 @@ async def _leave(uow: UnitOfWork, actor: Actor, workspace: Workspace, member: Me
 
 async def _erase(uow: UnitOfWork, actor: Actor, workspace: Workspace) -> None:
     """Empty the workspace down to a marker and the last entry of its log, which says that it is gone."""
+    await tombstones.add_for_all(uow.session, workspace.id)
     await workspaces.empty(uow.session, workspace.id)
     await workspaces.mark_deleted(uow.session, workspace)
     # Only now, or the entry would keep the name, which is a person's in a personal workspace.

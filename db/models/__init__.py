@@ -5,6 +5,7 @@ from db.models.changes import Change, ChangeKind, EntityKind
 from db.models.items import Item, ItemStatus
 from db.models.members import Member, Role
 from db.models.messages import Message
+from db.models.tombstones import Tombstone
 from db.models.users import User, UserRole
 from db.models.workspaces import Workspace
 
@@ -18,6 +19,7 @@ __all__ = [
     "Member",
     "Message",
     "Role",
+    "Tombstone",
     "User",
     "UserRole",
     "Workspace",

@@ -12,7 +12,8 @@ from sqlalchemy import Column, Connection, Integer, MetaData, Table, insert, ins
 
 from db import migrate
 from db.engine import Database
-from db.models import Base, User
+from db.models import Base, Change, ChangeKind, EntityKind, Item, Tombstone, User, Workspace
+from db.models.base import new_id
 from db.models.search import is_modelled
 from tests import databases
 
@@ -116,3 +117,30 @@ async def test_addresses_are_renewed_in_the_spelling_in_which_they_are_looked_up
     async with own.read() as uow:
         found = await uow.session.all(select(User))
     assert {user.name: user.email for user in found} == before
+
+
+async def test_what_an_older_log_says_of_deleted_rows_becomes_tombstones(own: Database) -> None:
+    workspace, user = Workspace(id=new_id(), name="w"), User(id=new_id(), name="u")
+    gone, living = new_id(), new_id()
+    told = [
+        (EntityKind.ITEM, gone, 1),
+        (EntityKind.ITEM, gone, 4),
+        (EntityKind.ITEM, living, 2),
+        (EntityKind.MEMBER, user.id, 3),
+        (EntityKind.WORKSPACE, workspace.id, 1),
+    ]
+    async with own.write() as uow:
+        item = Item(id=living, workspace_id=workspace.id, owner_id=user.id, title="x")
+        await uow.session.insert(workspace, user, item)
+        for seq, (entity, entity_id, version) in enumerate(told, 1):
+            about = {"entity": entity, "entity_id": entity_id, "version": version}
+            change = Change(workspace_id=workspace.id, seq=seq, kind=ChangeKind.DELETED, changed={}, **about)
+            await uow.session.insert(change)
+    await migrate.downgrade(own, "0003")
+    await migrate.upgrade(own)
+    async with own.read() as reading:
+        found = await reading.session.all(select(Tombstone))
+    assert {(one.entity, one.entity_id, one.workspace_id, one.version) for one in found} == {
+        (EntityKind.ITEM, gone, workspace.id, 4),
+        (EntityKind.MEMBER, user.id, workspace.id, 3),
+    }

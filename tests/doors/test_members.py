@@ -184,12 +184,12 @@ async def test_anybody_leaves_and_an_admin_takes_others_out(door: Door, world: W
         async with refused(door, "NOT_FOUND"):
             await door.call("get_workspace", token=person.token, id=str(world.workspace))
     log = await changes_after(door, world.admin.token, world.workspace, seq)
-    assert kinds(log) == [("deleted", "member", str(person.id), 1) for person in (world.viewer, world.editor)]
+    assert kinds(log) == [("deleted", "member", str(person.id), 2) for person in (world.viewer, world.editor)]
     assert [change["state"] for change in log] == [None, None]
     assert [change["actor_id"] for change in log] == [str(world.viewer.id), str(world.admin.id)]
     assert (log[0]["changed"]["role"], log[0]["changed"]["user_id"]) == ("viewer", str(world.viewer.id))
     again = await add(door, world, world.admin, user_id=str(world.viewer.id))
-    assert (again["role"], again["version"]) == ("editor", 1)
+    assert (again["role"], again["version"]) == ("editor", 3)
 
 
 async def test_the_last_admin_neither_leaves_nor_steps_down(door: Door, world: World) -> None:

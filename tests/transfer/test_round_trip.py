@@ -15,6 +15,7 @@ from api.services.members import remove_member
 from api.services.transfer import exporting
 from api.services.transfer.exporting import export_lines
 from api.services.users import delete_user
+from api.services.workspaces import delete_workspace
 from db.engine import Database
 from tests.doors.people import World
 from tests.transfer.workspaces import another_installation, export, fill, load, log_of
@@ -135,6 +136,20 @@ async def test_ids_that_are_taken_are_bad_rows(database: Database, world: World)
     with pytest.raises(AppError, match="Nothing was imported"):
         await load(database, world.editor.home, lines)
     assert await export(database, world.editor.home) == []
+
+
+async def test_a_copy_of_what_was_deleted_here_goes_on_from_its_last_version(database: Database, world: World) -> None:
+    await fill(database, world)
+    lines = [json.loads(line) for line in await export(database, world.workspace)]
+    async with database.write() as uow:
+        await delete_workspace(uow, world.admin.actor, world.workspace)
+    newer = [{**lines[0], "version": 9}, *lines[1:]]
+
+    await load(database, world.editor.home, newer)
+
+    copies = [json.loads(line) for line in await export(database, world.editor.home)]
+    # Each line's version was deleted with the one that follows it.
+    assert copies == [newer[0], *({**line, "version": line["version"] + 2} for line in lines[1:])]
 
 
 async def test_new_ids_copy_a_workspace_and_keep_messages_on_their_items(database: Database, world: World) -> None:

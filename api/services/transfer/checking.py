@@ -10,9 +10,9 @@ from api.schemas.items import ItemCreate
 from api.services.transfer.records import ItemRecord, MessageRecord
 from api.services.transfer.rows import BadRow, Row
 from db.clock import utc_now
-from db.models import Item, Message
+from db.models import EntityKind, Item, Message
 from db.models.base import new_id
-from db.repositories import items, transfer
+from db.repositories import items, tombstones, transfer
 from db.session import ReadSession
 
 TAKEN = "id: This id is taken"
@@ -60,6 +60,8 @@ class _Around:
 
     taken: frozenset[UUID]
     present: frozenset[UUID]
+    # The versions with which ids of the batch were deleted before.
+    ended: Mapping[UUID, int]
 
 
 class Checker:
@@ -90,10 +92,10 @@ class Checker:
             if problems:
                 bad.append(BadRow(row.line, problems, tuple(_value(record, problem) for problem in problems)))
             elif isinstance(record, ItemRecord):
-                accepted.append(Accepted(Item, self._item(record)))
+                accepted.append(Accepted(Item, self._item(record, around)))
                 self.tally.items += 1
             else:
-                accepted.append(Accepted(Message, self._message(record)))
+                accepted.append(Accepted(Message, self._message(record, around)))
                 self.tally.messages += 1
         self.tally.bad += len(bad)
         return accepted, bad
@@ -124,7 +126,7 @@ class Checker:
         elsewhere = [item_id for item_id in threads if item_id.int not in self._items]
         if self._plan.new_ids:
             # What the workspace has under an id of the file is another item.
-            return _Around(frozenset(), frozenset())
+            return _Around(frozenset(), frozenset(), {})
         taken: set[UUID] = set()
         if item_ids:
             taken |= set(await items.taken(self._session, item_ids))
@@ -133,7 +135,11 @@ class Checker:
         present: Sequence[UUID] = ()
         if elsewhere:
             present = await transfer.items_among(self._session, self._plan.workspace_id, elsewhere)
-        return _Around(frozenset(taken), frozenset(present))
+        ended = {
+            **await tombstones.versions(self._session, EntityKind.ITEM, item_ids),
+            **await tombstones.versions(self._session, EntityKind.MESSAGE, message_ids),
+        }
+        return _Around(frozenset(taken), frozenset(present), ended)
 
     def _problems(self, record: ItemRecord | MessageRecord, around: _Around) -> tuple[str, ...]:
         problems: list[str] = []
@@ -160,20 +166,20 @@ class Checker:
         account = self._accounts[record.assignee]
         return [] if account and self._members[account] else [f"assignee: {NO_MEMBER}"]
 
-    def _item(self, record: ItemRecord) -> dict[str, Any]:
+    def _item(self, record: ItemRecord, around: _Around) -> dict[str, Any]:
         item_id = self._place(record)
         if record.id is not None:
             self._items[record.id.int] = item_id.int
         return {
             **record.model_dump(include=_CONTENT),
-            **self._history(record),
+            **self._history(record, around),
             "id": item_id,
             "owner_id": self._account_or_owner(record.owner),
             "assignee_id": record.assignee_id or self._assignee(record.assignee),
             "deleted_at": record.deleted_at,
         }
 
-    def _message(self, record: MessageRecord) -> dict[str, Any]:
+    def _message(self, record: MessageRecord, around: _Around) -> dict[str, Any]:
         message_id = self._place(record)
         if record.id is not None:
             self._messages.add(record.id.int)
@@ -181,7 +187,7 @@ class Checker:
         if item_id is not None and item_id.int in self._items:
             item_id = UUID(int=self._items[item_id.int])
         return {
-            **self._history(record),
+            **self._history(record, around),
             "id": message_id,
             "item_id": item_id,
             "author_id": self._account_or_owner(record.author),
@@ -191,13 +197,14 @@ class Checker:
     def _place(self, record: ItemRecord | MessageRecord) -> UUID:
         return new_id() if record.id is None or self._plan.new_ids else record.id
 
-    def _history(self, record: ItemRecord | MessageRecord) -> dict[str, Any]:
+    def _history(self, record: ItemRecord | MessageRecord, around: _Around) -> dict[str, Any]:
         created = record.created_at or utc_now()
         return {
             "workspace_id": self._plan.workspace_id,
             "created_at": created,
             "updated_at": record.updated_at or created,
-            "version": record.version or 1,
+            # Versions only rise: a copy of what was deleted here goes on from there.
+            "version": max(record.version or 1, around.ended.get(record.id, 0) + 1 if record.id else 1),
         }
 
     def _account_or_owner(self, address: str | None) -> UUID:
