@@ -1,40 +1,157 @@
-"""Entering a workspace: the one place where roles are checked."""
+"""Entering a workspace or an account: the one place where locks are taken, and rights are judged once they are held.
 
+The order of locks is the same for every operation, so that no two of them ever wait for each other
+(PostgreSQL manual, 13.3.4; on SQLite a writer has the whole database to itself):
+
+1. accounts, by id, all in one statement: `enter_account`, `enter_own_account`, `hold_actor`, `enter(newcomer=…)`;
+2. workspaces, by id: `enter`, and `enter_all_of` for all that an account belongs to;
+3. nothing more: what is in a workspace is written by whoever holds the workspace.
+
+Foreign keys to an account wait for nobody but who changes its address or deletes it, and such a row is
+written last, when its transaction has nothing left to wait for. The same is true of a new id or address
+that another transaction is just writing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TypeVar
 from uuid import UUID
 
-from api.core.actor import Actor, UserActor
-from api.core.errors import forbidden, invalid, not_found
+from api.core.actor import Actor, UserActor, require_user
+from api.core.errors import forbidden, invalid, not_found, unauthenticated
 from api.core.permissions import LEAST_ROLE, Permission, allows
-from db.models import Member, Workspace
-from db.repositories import members, workspaces
+from db.models import Member, User, UserRole, Workspace
+from db.repositories import members, users, workspaces
+from db.repositories.users import Standing
 from db.repositories.workspaces import WorkspaceId
 from db.scope import EVERYTHING
 from db.unit_of_work import ReadUnit, UnitOfWork
 
+A = TypeVar("A", bound=Actor)
+
+GONE = "The account of this access token no longer exists."
+
 
 async def enter(
-    uow: UnitOfWork, actor: Actor, workspace_id: WorkspaceId, permission: Permission, *, what: str = "workspace"
+    uow: UnitOfWork,
+    actor: Actor,
+    workspace_id: WorkspaceId,
+    permission: Permission,
+    *,
+    what: str = "workspace",
+    newcomer: UUID | None = None,
 ) -> tuple[Workspace, Member | None]:
     """Lock a workspace for writing and check that the actor may do it.
 
-    Every write begins here. With the lock held nothing in the workspace changes but by this
-    transaction, so whatever is read after it (a version, a role, the last admin) stays true.
+    Every write in a workspace begins here. With the lock held nothing in it changes but by this
+    transaction, so whatever is read after it (a version, a role, the last admin) stays true. The
+    account of a `newcomer` is held: it stays until the end of the transaction, or is gone already.
 
     Returns:
         The workspace, and the actor as its member; None for the system, which needs to be none.
 
     Raises:
-        AppError: UNAUTHENTICATED; NOT_FOUND about `what` for a stranger; FORBIDDEN for too low a role.
+        AppError: UNAUTHENTICATED, also if the account or token ended meanwhile; NOT_FOUND about `what`
+            for a stranger; FORBIDDEN for too low a role.
     """
     scope = actor.scope()
+    if newcomer is not None:
+        await users.hold(uow.session, newcomer)
     workspace = await workspaces.lock(uow.session, scope, workspace_id)
+    if scope is not EVERYTHING:
+        return await _check_member(uow, actor, workspace, permission, what)
     if workspace is None:
         raise not_found(what)
-    if scope is EVERYTHING:
-        return workspace, None
-    member = await members.find(uow.session, workspace.id, scope)
-    if member is None:
+    return workspace, None
+
+
+async def check(uow: ReadUnit, actor: Actor, workspace_id: UUID, permission: Permission) -> None:
+    """Refuse who may not do it, without a lock: for what must not even be begun.
+
+    Raises:
+        AppError: as `enter`.
+    """
+    workspace = await see(uow, actor, workspace_id)
+    if actor.scope() is not EVERYTHING:
+        await _check_member(uow, actor, workspace, permission, "workspace")
+
+
+async def enter_all_of(uow: UnitOfWork, user: User) -> Sequence[Workspace]:
+    """Lock all workspaces of a user whose account is locked: no other can be added meanwhile."""
+    return await workspaces.lock_all_of(uow.session, user.id)
+
+
+async def enter_own_account(uow: UnitOfWork, actor: Actor) -> User:
+    """Lock the caller's own account and return it.
+
+    Raises:
+        AppError: UNAUTHENTICATED.
+    """
+    caller = require_user(actor)
+    return _judge(caller, await users.lock(uow.session, caller.id))
+
+
+async def enter_account(uow: UnitOfWork, actor: Actor, user_id: UUID) -> tuple[User, Sequence[User]]:
+    """Lock an account for an administrator.
+
+    Returns:
+        The account, and all administrators that can sign in, locked too: two of them cannot leave at once.
+
+    Raises:
+        AppError: UNAUTHENTICATED or FORBIDDEN, also if the right ended meanwhile; NOT_FOUND.
+    """
+    locked = {user.id: user for user in await users.lock_with_administrators(uow.session, user_id)}
+    if isinstance(actor, UserActor):
+        own = locked.get(actor.id) or await users.find(uow.session, actor.id)
+        actor = replace(actor, role=_judge(actor, own).role)
+    actor.require_administrator()
+    if user_id not in locked:
+        raise not_found("user")
+    administrators = [user for user in locked.values() if user.role is UserRole.ADMIN and not user.disabled]
+    return locked[user_id], administrators
+
+
+async def hold_actor(uow: UnitOfWork, actor: A) -> A | UserActor:
+    """Return the actor as its account stands now, and will until the end of the transaction.
+
+    Raises:
+        AppError: UNAUTHENTICATED.
+    """
+    if not isinstance(actor, UserActor):
+        return actor
+    return replace(actor, role=_judge(actor, await users.hold(uow.session, actor.id)).role)
+
+
+def objection(standing: Standing | None, generation: int) -> str | None:
+    """Return why a token of this generation does not count any more, or None if it does."""
+    if standing is None or standing.is_deleted:
+        return GONE
+    if standing.is_disabled:
+        return "The account is disabled."
+    if standing.token_generation != generation:
+        return "The access token was ended, by a new password or by an administrator. Sign in again."
+    return None
+
+
+def _judge(actor: UserActor, user: User | None) -> User:
+    """Return the actor's account unless its right ended: it may have waited since it was recognised."""
+    standing = None if user is None else users.standing_of(user)
+    reason = objection(standing, actor.generation)
+    if user is None or reason is not None:
+        raise unauthenticated(reason or GONE)
+    return user
+
+
+async def _check_member(
+    uow: ReadUnit, actor: Actor, workspace: Workspace | None, permission: Permission, what: str
+) -> tuple[Workspace, Member]:
+    caller = require_user(actor)
+    member = None if workspace is None else await members.find(uow.session, workspace.id, caller.id)
+    if workspace is None or member is None:
+        # Whose account is gone has lost its memberships as well, and is told so.
+        _judge(caller, await users.find(uow.session, caller.id))
         raise not_found(what)
+    _judge(caller, member.user)
     check_role(member, permission)
     return workspace, member
 

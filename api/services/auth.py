@@ -94,9 +94,8 @@ async def admit(uow: ReadUnit, ticket: str, workspace_id: UUID, *, identity: Ide
 
 def _recognise(user: User | None, claims: Claims) -> UserActor | Anonymous:
     if user is None or user.personal_workspace_id is None:
-        return Anonymous("The account of this access token no longer exists.")
-    if user.disabled:
-        return Anonymous("The account is disabled.")
-    if user.token_generation != claims.generation:
-        return Anonymous("The access token was ended by a change of password. Sign in again.")
+        return Anonymous(access.GONE)
+    reason = access.objection(users.standing_of(user), claims.generation)
+    if reason is not None:
+        return Anonymous(reason)
     return UserActor(user.id, user.role, user.personal_workspace_id, claims.generation, claims.expires_at)

@@ -35,15 +35,18 @@ async def add_member(uow: UnitOfWork, actor: Actor, workspace_id: UUID, data: Me
     Raises:
         AppError: NOT_FOUND without such an account; CONFLICT if it is a member already.
     """
-    workspace, _ = await access.enter(uow, actor, workspace_id, Permission.MANAGE)
-    user = await _find_user(uow, data)
+    # Nobody else gets as far as to hold an account.
+    await access.check(uow, actor, workspace_id, Permission.MANAGE)
+    found = await _find_user(uow, data)
+    if found is None:
+        raise not_found("user")
+    # Whoever deletes the account at this moment must either be done, or find this membership too.
+    workspace, _ = await access.enter(uow, actor, workspace_id, Permission.MANAGE, newcomer=found.id)
+    user = await users.find(uow.session, found.id)
     if user is None:
         raise not_found("user")
     if await members.find(uow.session, workspace.id, user.id) is not None:
         raise conflict("The user is a member already.")
-    # Whoever deletes the account at this moment must either be done, or find this membership too.
-    if await users.hold(uow.session, user.id) is None:
-        raise not_found("user")
     version = await log.first_version(uow, EntityKind.MEMBER, user.id, workspace_id=workspace.id)
     member = Member(workspace_id=workspace.id, user=user, role=data.role, version=version)
     await uow.session.insert(member)

@@ -11,7 +11,7 @@ from api.core.errors import AppError, conflict, forbidden, invalid, not_found, u
 from api.core.identity import Identity
 from api.core.pages import PageArguments
 from api.schemas.users import MeUpdate, UserCreate, UserUpdate
-from api.services import log, workspaces
+from api.services import access, log, workspaces
 from api.services.edits import apply, sent
 from db.clock import utc_now
 from db.errors import ConstraintViolatedError
@@ -32,12 +32,14 @@ async def create_user(uow: UnitOfWork, actor: Actor, data: UserCreate, *, identi
         AppError: FORBIDDEN if registration is closed or an administrator is wanted, unless an
             administrator asks; CONFLICT if the e-mail address is taken; RATE_LIMITED after too many attempts.
     """
+    _check_newcomer(actor, data, identity)
     whose: tuple[str, ...] = ()
-    if isinstance(actor, Anonymous) or (isinstance(actor, UserActor) and actor.role is not UserRole.ADMIN):
-        _check_newcomer(actor, data, identity)
+    if _is_newcomer(actor):
         await identity.attempts.sign_up(actor.address)
         whose = (actor.address or "",)
     password_hash = await identity.passwords.hash(data.password.get_secret_value(), whose=whose)
+    actor = await access.hold_actor(uow, actor)
+    _check_newcomer(actor, data, identity)
     if await users.find_by_email(uow.session, data.email) is not None:
         raise conflict(EMAIL_TAKEN)
     workspace = Workspace(id=new_id(), name=data.name, personal=True)
@@ -57,7 +59,14 @@ async def create_user(uow: UnitOfWork, actor: Actor, data: UserCreate, *, identi
     return user
 
 
+def _is_newcomer(actor: Actor) -> bool:
+    """Return whether somebody signs up, instead of an administrator creating an account."""
+    return isinstance(actor, Anonymous) or (isinstance(actor, UserActor) and actor.role is not UserRole.ADMIN)
+
+
 def _check_newcomer(actor: Actor, data: UserCreate, identity: Identity) -> None:
+    if not _is_newcomer(actor):
+        return
     if not identity.registration_open:
         if isinstance(actor, Anonymous) and actor.reason is not None:
             raise unauthenticated(actor.reason)
@@ -84,27 +93,22 @@ async def update_me(uow: UnitOfWork, actor: Actor, data: MeUpdate, *, identity: 
 
     Raises:
         AppError: VALIDATION_ERROR for a missing or wrong `current_password`, RATE_LIMITED after too many of them;
-            CONFLICT for a taken e-mail address.
+            CONFLICT for a taken e-mail address; UNAUTHENTICATED if another change of password was faster.
     """
     user_id = require_user(actor).id
     values = sent(data)
     current: SecretStr | None = values.pop("current_password", None)
-    proven = None
     if "email" in values or "password" in values:
-        proven = await _prove(uow, actor, current, identity)
+        await _prove(uow, actor, current, identity)
     password_hash = await _hash(values, identity)
-    user = await users.lock(uow.session, user_id)
-    if user is None:
-        raise unauthenticated()
-    if proven is not None and user.password_hash != proven:
-        # Another change of password was faster.
-        raise invalid([("current_password", "It is wrong")])
+    # A password that was changed meanwhile ended the caller's token, so what was proven is still true.
+    user = await access.enter_own_account(uow, actor)
     await _change(uow, user, values, password_hash)
     return user
 
 
-async def _prove(uow: UnitOfWork, actor: Actor, current: SecretStr | None, identity: Identity) -> str | None:
-    """Check the current password and return the hash it was checked against."""
+async def _prove(uow: UnitOfWork, actor: Actor, current: SecretStr | None, identity: Identity) -> None:
+    """Check the current password; no connection is held meanwhile."""
     if current is None:
         raise invalid([("current_password", "It is needed to change the e-mail address or the password")])
     user = await users.find(uow.session, require_user(actor).id)
@@ -116,7 +120,6 @@ async def _prove(uow: UnitOfWork, actor: Actor, current: SecretStr | None, ident
     if not await identity.passwords.verify(current.get_secret_value(), user.password_hash, whose=whose):
         raise invalid([("current_password", "It is wrong")])
     await identity.attempts.forgive(user.email, actor.address)
-    return user.password_hash
 
 
 async def list_users(uow: ReadUnit, actor: Actor, *, page: PageArguments) -> Page[User]:
@@ -150,10 +153,7 @@ async def update_user(uow: UnitOfWork, actor: Actor, user_id: UUID, data: UserUp
     actor.require_administrator()
     values = sent(data)
     password_hash = await _hash(values, identity)
-    administrators = await users.lock_administrators(uow.session)
-    user = await users.lock(uow.session, user_id)
-    if user is None:
-        raise _no_user()
+    user, administrators = await access.enter_account(uow, actor, user_id)
     leaves = values.get("role", UserRole.ADMIN) is not UserRole.ADMIN or values.get("disabled", False)
     if leaves and [administrator.id for administrator in administrators] == [user.id]:
         raise conflict(LAST_ADMINISTRATOR)
@@ -171,13 +171,11 @@ async def delete_user(uow: UnitOfWork, actor: Actor, user_id: UUID) -> None:
             last admin of a workspace with other members.
     """
     actor.require_administrator()
-    administrators = await users.lock_administrators(uow.session)
-    user = await users.lock(uow.session, user_id)
-    if user is None:
-        raise _no_user()
+    user, administrators = await access.enter_account(uow, actor, user_id)
     if [administrator.id for administrator in administrators] == [user.id]:
         raise conflict(LAST_ADMINISTRATOR)
     await workspaces.leave_all(uow, actor, user)
+    # Only now: see the order of locks in `access`.
     user.name = "Deleted user"
     user.email = user.password_hash = user.personal_workspace_id = None
     user.role = UserRole.MEMBER
@@ -194,8 +192,15 @@ async def _hash(values: dict[str, object], identity: Identity) -> str | None:
 
 
 async def _change(uow: UnitOfWork, user: User, values: dict[str, object], password_hash: str | None) -> None:
+    """Set the values. What shuts somebody out ends the access tokens for good, also if the account is enabled again."""
     if password_hash is not None:
-        values = {**values, "password_hash": password_hash, "token_generation": user.token_generation + 1}
+        values = {**values, "password_hash": password_hash}
+    if password_hash is not None or (values.get("disabled") and not user.disabled):
+        values = {**values, "token_generation": user.token_generation + 1}
+    email = values.get("email")
+    if isinstance(email, str) and email != user.email and await users.find_by_email(uow.session, email) is not None:
+        # Found before the write, two who swap their addresses do not wait for each other.
+        raise conflict(EMAIL_TAKEN)
     if apply(user, values):
         with _email_conflicts():
             await uow.session.flush()

@@ -14,19 +14,21 @@ from db.models import Member, Role, User, Workspace
 from db.models.base import new_id
 from db.paging import Page
 from db.repositories import members, tombstones, workspaces
-from db.scope import EVERYTHING
 from db.unit_of_work import ReadUnit, UnitOfWork
 
 
 async def create_workspace(uow: UnitOfWork, actor: Actor, data: WorkspaceCreate) -> Workspace:
     """Create a workspace; the caller becomes its first admin.
 
+    Creating an id again that one created before answers with that workspace, as it is now: of two
+    at once, the later one waits for the caller's account.
+
     Raises:
         AppError: CONFLICT if the id belongs to a workspace that the caller cannot see.
     """
-    user = require_user(actor)
+    user = await access.enter_own_account(uow, actor)
     if data.id is not None:
-        present = await workspaces.find(uow.session, user.scope(), data.id)
+        present = await workspaces.find(uow.session, user.id, data.id)
         if present is not None:
             return present
     workspace = Workspace(id=data.id or new_id(), name=data.name)
@@ -98,17 +100,14 @@ async def leave_all(uow: UnitOfWork, actor: Actor, user: User) -> None:
         AppError: CONFLICT, with the ids, if the user is the last admin of workspaces with other members.
     """
     stuck: list[str] = []
-    for workspace_id in await members.workspaces_of(uow.session, user.id):
-        workspace = await workspaces.lock(uow.session, EVERYTHING, workspace_id)
-        member = await members.find(uow.session, workspace_id, user.id)
-        if workspace is None or member is None:
+    for workspace in await access.enter_all_of(uow, user):
+        member = await members.find(uow.session, workspace.id, user.id)
+        if member is None:
             continue
-        if await members.count_all(uow.session, workspace_id) == 1:
-            if workspace_id == user.personal_workspace_id:
-                user.personal_workspace_id = None
+        if await members.count_all(uow.session, workspace.id) == 1:
             await _erase(uow, actor, workspace)
-        elif member.role is Role.ADMIN and await members.count_admins(uow.session, workspace_id) == 1:
-            stuck.append(str(workspace_id))
+        elif member.role is Role.ADMIN and await members.count_admins(uow.session, workspace.id) == 1:
+            stuck.append(str(workspace.id))
         else:
             await _leave(uow, actor, workspace, member)
     if stuck:

@@ -56,11 +56,6 @@ async def count_all(session: ReadSession, workspace_id: UUID) -> int:
     return await session.one(select(func.count()).select_from(Member).where(Member.workspace_id == workspace_id))
 
 
-async def workspaces_of(session: ReadSession, user_id: UUID) -> Sequence[UUID]:
-    """Return the ids of the workspaces a user belongs to, in the order in which they are locked."""
-    return await session.all(select(Member.workspace_id).where(Member.user_id == user_id).order_by(Member.workspace_id))
-
-
 async def first_admin(session: ReadSession, workspace_id: UUID) -> User | None:
     """Return the longest-serving admin of a workspace."""
     return await session.one_or_none(

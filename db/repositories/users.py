@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Select, exists, func, select
+from sqlalchemy import Select, and_, exists, func, or_, select
 from sqlalchemy.orm import aliased
 
 from db.models import Member, User, UserRole
@@ -21,6 +21,11 @@ class Standing(NamedTuple):
     is_deleted: bool
     is_disabled: bool
     token_generation: int
+
+
+def standing_of(user: User) -> Standing:
+    """Return how a loaded account stands."""
+    return Standing(user.deleted_at is not None, user.disabled, user.token_generation)
 
 
 def living() -> Select[User]:
@@ -77,11 +82,12 @@ async def hold(session: WriteSession, user_id: UUID) -> User | None:
     )
 
 
-async def lock_administrators(session: WriteSession) -> Sequence[User]:
-    """Return all administrators that can sign in, locked, so that two of them cannot leave at once."""
+async def lock_with_administrators(session: WriteSession, user_id: UUID) -> Sequence[User]:
+    """Return a user and all administrators that can sign in, locked in the order of their ids."""
+    administrates = and_(User.role == UserRole.ADMIN, User.disabled.is_(False))
     return await session.all(
         living()
-        .where(User.role == UserRole.ADMIN, User.disabled.is_(False))
+        .where(or_(User.id == user_id, administrates))
         .order_by(User.id)
         .with_for_update(key_share=True)
         .execution_options(populate_existing=True)

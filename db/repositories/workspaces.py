@@ -56,6 +56,16 @@ async def lock(session: WriteSession, scope: Scope, workspace_id: WorkspaceId) -
     )
 
 
+async def lock_all_of(session: WriteSession, user_id: UUID) -> Sequence[Workspace]:
+    """Take the row locks of all workspaces that a user belongs to, in the order of their ids."""
+    return await session.all(
+        visible(user_id)
+        .order_by(Workspace.id)
+        .with_for_update(key_share=True, of=Workspace)
+        .execution_options(populate_existing=True)
+    )
+
+
 async def page(session: ReadSession, scope: Scope, request: PageRequest[Workspace]) -> Page[Workspace]:
     """Return one page of the workspaces that the scope may see."""
     return await fetch_page(session, visible(scope), request)

@@ -190,7 +190,7 @@ async def test_a_new_password_ends_all_sign_ins_and_is_the_one_that_counts(door:
     for token in (world.editor.token, other):
         async with refused(door, "UNAUTHENTICATED") as refusal:
             await door.call("get_me", token=token)
-        assert refusal.message == "The access token was ended by a change of password. Sign in again."
+        assert refusal.message == "The access token was ended, by a new password or by an administrator. Sign in again."
     async with refused(door, "UNAUTHENTICATED"):
         await door.call("login", data={"email": world.editor.email, "password": PASSWORD})
     answer = await door.call("login", data={"email": world.editor.email, "password": "New horse 1"})
@@ -280,7 +280,12 @@ async def test_a_disabled_account_is_shut_out_until_it_is_enabled_again(door: Do
     async with refused(door, "UNAUTHENTICATED"):
         await door.call("login", data={"email": world.editor.email, "password": PASSWORD})
     await door.call("update_user", token=world.administrator.token, id=editor, data={"disabled": False})
-    assert (await door.call("get_me", token=world.editor.token))["disabled"] is False
+    # What it had signed in with before stays ended.
+    async with refused(door, "UNAUTHENTICATED") as refusal:
+        await door.call("get_me", token=world.editor.token)
+    assert refusal.message == "The access token was ended, by a new password or by an administrator. Sign in again."
+    again = await door.call("login", data={"email": world.editor.email, "password": PASSWORD})
+    assert (await door.call("get_me", token=again["access_token"]))["disabled"] is False
 
 
 async def test_the_last_administrator_stays(door: Door, world: World) -> None:

@@ -225,7 +225,7 @@ async def test_expired_forged_and_missing_tokens_are_told_apart(
         "expired": "The access token has expired. Sign in again.",
         "forged": "The access token is not valid.",
         "orphaned": "The account of this access token no longer exists.",
-        "outdated": "The access token was ended by a change of password. Sign in again.",
+        "outdated": "The access token was ended, by a new password or by an administrator. Sign in again.",
         "basic": "The Authorization header must be: Bearer, a space, and an access token.",
         "missing": "Sign in first: this needs an access token.",
     }

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from api.core.actor import UserActor
 from api.core.errors import AppError, forbidden, unauthenticated
+from api.services.access import objection
 from db.repositories import members, users
 from db.repositories.users import Standing
 from db.unit_of_work import ReadUnit
@@ -34,12 +35,9 @@ async def end_streams(uow: ReadUnit, streams: Sequence["Stream"]) -> None:
 
 def judge(actor: UserActor, standing: Standing | None, *, is_member: bool) -> AppError | None:
     """Return why a stream of this actor must end, or None if it may go on."""
-    if standing is None or standing.is_deleted:
-        return unauthenticated("The account no longer exists.")
-    if standing.is_disabled:
-        return unauthenticated("The account is disabled.")
-    if standing.token_generation != actor.generation:
-        return unauthenticated("The access token was ended by a change of password. Sign in again.")
+    reason = objection(standing, actor.generation)
+    if reason is not None:
+        return unauthenticated(reason)
     if not is_member:
         return forbidden(LOST)
     return None
