@@ -1,0 +1,169 @@
+"""No two operations ever wait for each other, and whichever comes first, nothing is left without an owner."""
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass
+from itertools import combinations_with_replacement
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from fastapi import FastAPI
+
+from api.core.actor import SYSTEM
+from api.schemas.items import ItemCreate
+from api.schemas.messages import MessageCreate
+from api.schemas.workspaces import MemberAdd, WorkspaceCreate
+from api.services.items import create_item, delete_item
+from api.services.members import add_member
+from api.services.messages import create_message
+from api.services.workspaces import create_workspace
+from db.models import Role, UserRole
+from tests.chaos.lockstep import Lockstep, in_lockstep
+from tests.chaos.waiting import LIMIT_SECONDS
+from tests.doors.door import Door, DoorError, RestDoor
+from tests.doors.people import PASSWORD, Person, World, make_person
+from tests.doors.rows import Rows, put_back, take_rows
+from tests.test_parity import SHARED, operations
+
+NO_WRITES = {"login", "create_stream_ticket"}
+"""Operations that are sent with POST and write nothing."""
+
+WRITING = {name for name in SHARED if name not in NO_WRITES and not name.startswith(("get_", "list_"))}
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Everybody in each other's way: a shared workspace whose admins administrate the installation, too."""
+
+    world: World
+    garden: UUID
+    shed: UUID
+    item: UUID
+    trashed: UUID
+    message: UUID
+    second: Person
+
+    def calls(self) -> list[tuple[str, Person, dict[str, Any]]]:
+        """Return what is raced: every writing operation, by and about those whom the others lock."""
+        root, editor, viewer = self.world.administrator, self.world.editor, self.world.viewer
+        garden, shed = {"id": str(self.garden)}, {"id": str(self.shed)}
+        item, user = {"id": str(self.item)}, {"user_id": str(editor.id)}
+        account = {"name": "New", "email": "new@example.com", "password": PASSWORD, "password_confirm": PASSWORD}
+        address = {"email": "new@example.com", "current_password": PASSWORD}
+        chosen = str(uuid4())
+        new = {"id": chosen, "workspace_id": garden["id"], "title": "New", "assignee_id": str(root.id)}
+        return [
+            ("create_user", root, {"data": account}),
+            ("update_me", editor, {"data": address}),
+            ("update_me", root, {"data": address}),
+            ("update_user", root, {"id": str(editor.id), "data": {"disabled": True}}),
+            ("update_user", self.second, {"id": str(root.id), "data": {"role": "member"}}),
+            ("delete_user", root, {"id": str(editor.id)}),
+            ("delete_user", self.second, {"id": str(root.id)}),
+            ("create_workspace", editor, {"data": {"id": chosen, "name": "New"}}),
+            ("update_workspace", root, {**garden, "data": {"name": "Renamed"}}),
+            ("delete_workspace", editor, shed),
+            ("add_member", root, {**garden, "data": {"user_id": str(self.second.id), "role": "admin"}}),
+            ("add_member", editor, {**shed, "data": {"email": viewer.email}}),
+            ("update_member", root, {**garden, **user, "data": {"role": "admin"}}),
+            ("remove_member", root, {**garden, **user}),
+            ("create_item", editor, {"data": new}),
+            ("update_item", editor, {**item, "data": {"assignee_id": str(viewer.id)}}),
+            ("delete_item", root, {**item, "permanent": True}),
+            ("restore_item", editor, {"id": str(self.trashed)}),
+            ("create_message", editor, {"data": {"id": chosen, "item_id": item["id"], "body": "New"}}),
+            ("update_message", editor, {"id": str(self.message), "data": {"body": "Changed"}}),
+            ("delete_message", root, {"id": str(self.message)}),
+        ]
+
+
+async def make_scene(app: FastAPI, world: World) -> Scene:
+    """Set the scene through the services, so that the logs tell all of it."""
+    second = await make_person(app, "second", UserRole.ADMIN)
+    root, editor = world.administrator, world.editor
+    async with app.state.database.write() as uow:
+        await add_member(uow, SYSTEM, world.workspace, MemberAdd(user_id=root.id, role=Role.ADMIN))
+        shed = (await create_workspace(uow, editor.actor, WorkspaceCreate(name="Shed"))).id
+        await add_member(uow, editor.actor, shed, MemberAdd(user_id=root.id, role=Role.ADMIN))
+        item, trashed = [
+            (await create_item(uow, editor.actor, ItemCreate(workspace_id=world.workspace, title=title))).id
+            for title in ("Seeds", "Weeds")
+        ]
+        await delete_item(uow, editor.actor, trashed)
+        message = await create_message(uow, editor.actor, MessageCreate(item_id=item, body="Which?"))
+    return Scene(world, world.workspace, shed, item, trashed, message.id, second)
+
+
+async def answer(door: Door, call: tuple[str, Person, dict[str, Any]]) -> str:
+    operation, person, arguments = call
+    try:
+        await door.call(operation, token=person.token, **arguments)
+    except DoorError as error:
+        return error.code
+    return "OK"
+
+
+def orphans(rows: Rows) -> list[Any]:
+    """Return the live workspaces without a living admin, and the memberships of deleted users."""
+    deleted = {user["id"] for user in rows["users"] if user["deleted_at"]}
+    admins = [one for one in rows["members"] if one["role"] == "admin" and one["user_id"] not in deleted]
+    live = {one["id"] for one in rows["workspaces"] if not one["deleted_at"]}
+    strays = [one for one in rows["members"] if one["user_id"] in deleted]
+    return [*(live - {one["workspace_id"] for one in admins}), *strays]
+
+
+def present(rows: Rows) -> dict[tuple[str, UUID, UUID], int]:
+    """Return the version of every row that a log tells of, by entity, workspace and id."""
+    live = {("workspace", one["id"], one["id"]): one["version"] for one in rows["workspaces"] if not one["deleted_at"]}
+    for entity, key in (("member", "user_id"), ("item", "id"), ("message", "id")):
+        live |= {(entity, one["workspace_id"], one[key]): one["version"] for one in rows[f"{entity}s"]}
+    return live
+
+
+def told(rows: Rows) -> dict[tuple[str, UUID, UUID], int]:
+    """Return the same as the logs tell it; their numbers must be without a gap."""
+    known: dict[tuple[str, UUID, UUID], int] = {}
+    last: Counter[UUID] = Counter()
+    gone = {one["id"] for one in rows["workspaces"] if one["deleted_at"]}
+    for change in sorted(rows["changes"], key=lambda change: change["seq"]):
+        place = change["workspace_id"]
+        last[place] += 1
+        assert change["seq"] == last[place] or place in gone
+        key = (str(change["entity"]), place, change["entity_id"])
+        known.pop(key, None)
+        if change["state"] is not None:
+            known[key] = change["version"]
+    return known
+
+
+def test_every_writing_operation_is_raced() -> None:
+    raced = {operation for operation, *_ in Scene.__dict__["calls"](_nobody())}
+    assert raced == WRITING
+    assert set(operations()) >= NO_WRITES
+
+
+def _nobody() -> Scene:
+    person = Person(uuid4(), "", "", "", uuid4(), SYSTEM)
+    return Scene(World(uuid4(), *[person] * 5), *[uuid4()] * 5, person)
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+async def test_of_all_pairs_of_operations_none_is_a_deadlock_and_none_leaves_an_orphan(
+    app: FastAPI, rest: RestDoor, world: World
+) -> None:
+    scene = await make_scene(app, world)
+    fresh = await take_rows(app)
+    assert (orphans(fresh), told(fresh)) == ([], present(fresh))
+    with in_lockstep(app.state.database) as current:
+        for one, other in combinations_with_replacement(scene.calls(), 2):
+            current.append(Lockstep())
+            async with asyncio.timeout(LIMIT_SECONDS):
+                answers = await current[-1].race(answer(rest, one), answer(rest, other))
+            pair = f"{one[0]} by {one[1].name}, {other[0]} by {other[1].name}: {answers}"
+            assert not {"UNAVAILABLE", "INTERNAL_ERROR"} & set(answers), pair
+            assert "OK" in answers, pair
+            rows = await take_rows(app)
+            assert orphans(rows) == [], pair
+            assert told(rows) == present(rows), pair
+            await put_back(app, fresh)

@@ -1,0 +1,176 @@
+"""A write that waited is judged by the rights of the moment in which its wait is over."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import select, update
+
+from api.core.passwords import Passwords
+from api.schemas.workspaces import WorkspaceUpdate
+from api.services.workspaces import update_workspace
+from db.engine import Database
+from db.models import Base, User, UserRole
+from db.repositories import users
+from db.unit_of_work import UnitOfWork
+from tests.chaos.waiting import LIMIT_SECONDS, someone_waits, until
+from tests.doors.door import Door, DoorError
+from tests.doors.people import PASSWORD, Person, World
+from tests.doors.rows import all_rows
+
+GONE = "The account of this access token no longer exists."
+ENDED = "The access token was ended, by a new password or by an administrator. Sign in again."
+
+ENDS: dict[str, tuple[dict[str, Any], str, str]] = {
+    "disabled": ({"disabled": True}, "UNAUTHENTICATED", "The account is disabled."),
+    "signed out": ({"token_generation": 2}, "UNAUTHENTICATED", ENDED),
+    "deleted": (
+        {"deleted_at": User.created_at},
+        "UNAUTHENTICATED",
+        "The account of this access token no longer exists.",
+    ),
+    "demoted": ({"role": UserRole.MEMBER}, "FORBIDDEN", "Only administrators may do this."),
+}
+"""What happens to the account meanwhile, and what the write is answered with."""
+
+Hold = Callable[[UnitOfWork], Awaitable[object]]
+
+
+async def refusal_of(door: Door, operation: str, **arguments: Any) -> tuple[str, str] | None:
+    """Return code and message of the error that a call is answered with."""
+    try:
+        await door.call(operation, **arguments)
+    except DoorError as error:
+        return error.code, error.message
+    return None
+
+
+async def after_a_wait(door: Door, person: Person, end: str, hold: Hold, call: tuple[str, dict[str, Any]]) -> None:
+    """Let a call wait for a lock that is held, change the account, let go, and expect the refusal and no trace."""
+    database: Database = door.app.state.database
+    values, *expected = ENDS[end]
+    operation, arguments = call
+    async with asyncio.timeout(LIMIT_SECONDS):
+        async with database.write() as uow:
+            await hold(uow)
+            waiting = asyncio.create_task(refusal_of(door, operation, token=person.token, **arguments))
+            await until(someone_waits(database))
+            await uow.session.execute(update(User).where(User.id == person.id).values(**values))
+            before = await rows_of(uow)
+        assert await waiting == tuple(expected), (operation, end)
+    after = await all_rows(door.app)
+    assert {table: len(rows) for table, rows in after.items()} == before
+
+
+async def rows_of(uow: UnitOfWork) -> dict[str, int]:
+    """Return how many rows each table has within a transaction."""
+    return {
+        table.name: len(await uow.session.rows(select(*table.primary_key.columns)))
+        for table in Base.metadata.sorted_tables
+    }
+
+
+@pytest.mark.parametrize("end", ["disabled", "signed out", "deleted"])
+async def test_a_write_in_a_workspace_is_refused_if_its_user_lost_its_right_while_it_waited(
+    door: Door, world: World, end: str
+) -> None:
+    async def hold(uow: UnitOfWork) -> None:
+        await update_workspace(uow, world.admin.actor, world.workspace, WorkspaceUpdate(name="Held"))
+
+    data = {"workspace_id": str(world.workspace), "title": "Too late"}
+    await after_a_wait(door, world.editor, end, hold, ("create_item", {"data": data}))
+
+
+def account_calls(world: World) -> list[tuple[Person, str, dict[str, Any], list[str]]]:
+    """Return what waits for accounts: who, what, and the ends that matter to it."""
+    root, editor, viewer = world.administrator, world.editor, world.viewer
+    whoever = ["disabled", "signed out", "deleted"]
+    return [
+        (editor, "update_me", {"data": {"name": "Too late"}}, whoever),
+        (editor, "create_workspace", {"data": {"name": "Too late"}}, whoever),
+        (root, "update_user", {"id": str(viewer.id), "data": {"name": "Too late"}}, [*whoever, "demoted"]),
+        (root, "delete_user", {"id": str(viewer.id)}, [*whoever, "demoted"]),
+    ]
+
+
+@pytest.mark.parametrize("which", range(4), ids=["update_me", "create_workspace", "update_user", "delete_user"])
+async def test_an_operation_on_accounts_is_refused_if_its_user_lost_its_right_while_it_waited(
+    door: Door, world: World, which: int
+) -> None:
+    person, operation, arguments, ends = account_calls(world)[which]
+
+    async def hold(uow: UnitOfWork) -> None:
+        await users.lock(uow.session, person.id)
+        # On SQLite it is the turn to write that is held.
+        await uow.session.execute(update(User).where(User.id == person.id).values(name=person.name))
+
+    database: Database = door.app.state.database
+    for end in ends:
+        await after_a_wait(door, person, end, hold, (operation, arguments))
+        async with database.write() as uow:
+            former = {"disabled": False, "token_generation": 1, "deleted_at": None, "role": UserRole.MEMBER}
+            role = UserRole.ADMIN if person is world.administrator else UserRole.MEMBER
+            await uow.session.execute(update(User).where(User.id == person.id).values(**{**former, "role": role}))
+
+
+@pytest.mark.parametrize("end", list(ENDS))
+async def test_an_administrator_who_loses_the_right_while_a_password_is_hashed_creates_no_account(
+    door: Door, world: World, app: FastAPI, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    database: Database = app.state.database
+    values, code, message = ENDS[end]
+    if end == "demoted":
+        message = "Only administrators may create administrators."
+    hash_ = Passwords.hash
+
+    async def slow(self: Passwords, password: str) -> str:
+        async with database.write() as uow:
+            await uow.session.execute(update(User).where(User.id == world.administrator.id).values(**values))
+        return await hash_(self, password)
+
+    monkeypatch.setattr(Passwords, "hash", slow)
+    data = {"name": "New", "email": "new@example.com", "password": PASSWORD, "password_confirm": PASSWORD}
+    call = {"token": world.administrator.token, "data": {**data, "role": "admin"}}
+    assert await refusal_of(door, "create_user", **call) == (code, message)
+    assert not any("new@example.com" in row for row in (await all_rows(app))["users"])
+
+
+async def test_of_two_changes_of_a_password_the_one_that_proved_the_old_one_too_late_is_refused(
+    door: Door, world: World, app: FastAPI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database: Database = app.state.database
+    hash_ = Passwords.hash
+    late = True
+
+    async def overtaken(self: Passwords, password: str) -> str:
+        nonlocal late
+        if late:
+            late = False
+            data = {"password": "First horse 1", "password_confirm": "First horse 1", "current_password": PASSWORD}
+            await door.call("update_me", token=world.editor.token, data=data)
+        return await hash_(self, password)
+
+    monkeypatch.setattr(Passwords, "hash", overtaken)
+    data = {"password": "Other horse 1", "password_confirm": "Other horse 1", "current_password": PASSWORD}
+    assert await refusal_of(door, "update_me", token=world.editor.token, data=data) == ("UNAUTHENTICATED", ENDED)
+    async with database.read() as uow:
+        user = await users.find(uow.session, world.editor.id)
+    assert user is not None
+    assert user.token_generation == 2
+    assert await door.call("login", data={"email": world.editor.email, "password": "First horse 1"})
+
+
+async def test_who_is_deleted_while_it_creates_a_workspace_leaves_none_behind(door: Door, world: World) -> None:
+    """Either comes first: the workspace goes with its account, or is not made."""
+    delete = {"token": world.administrator.token, "id": str(world.stranger.id)}
+    create = {"token": world.stranger.token, "data": {"name": "Orphan"}}
+    async with asyncio.timeout(LIMIT_SECONDS):
+        created, deleted = await asyncio.gather(
+            refusal_of(door, "create_workspace", **create), refusal_of(door, "delete_user", **delete)
+        )
+    assert deleted is None
+    assert created in (None, ("UNAUTHENTICATED", GONE))
+    rows = await all_rows(door.app)
+    assert not any("Orphan" in row for row in rows["workspaces"])
