@@ -95,7 +95,7 @@ async def update_me(uow: UnitOfWork, actor: Actor, data: MeUpdate, *, identity: 
         AppError: VALIDATION_ERROR for a missing or wrong `current_password`, RATE_LIMITED after too many of them;
             CONFLICT for a taken e-mail address; UNAUTHENTICATED if another change of password was faster.
     """
-    user_id = require_user(actor).id
+    require_user(actor)
     values = sent(data)
     current: SecretStr | None = values.pop("current_password", None)
     if "email" in values or "password" in values:
