@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Annotated, Any, get_args, get_origin
+from urllib.parse import unquote_to_bytes
 
 from fastapi import Depends, Header, Path, Request, Response, Security
 from fastapi.dependencies.utils import get_flat_params
@@ -16,6 +17,7 @@ from api.core.actor import ANONYMOUS, SYSTEM, Actor, Anonymous, require_user
 from api.core.addresses import network_of
 from api.core.errors import AppError, ErrorCode, invalid
 from api.core.identity import Identity
+from api.core.media_types import is_json
 from api.core.pages import PageArguments
 from api.request_log import record_of
 from api.schemas.pages import PageQuery
@@ -137,10 +139,17 @@ async def _require_json(request: Request) -> None:
     """Refuse a body that does not call itself JSON; a missing body is left to validation."""
     if request.method not in ("POST", "PATCH"):
         return
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     has_body = request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
-    if has_body and kind != "application/json":
+    if has_body and not is_json(request.headers.get("content-type")):
         raise AppError(ErrorCode.UNSUPPORTED_MEDIA_TYPE, "Send the body as application/json.")
+
+
+async def _require_unicode(request: Request) -> None:
+    """Refuse a query string that is not UTF-8; Starlette would put other characters in its place."""
+    try:
+        unquote_to_bytes(request.scope["query_string"]).decode()
+    except UnicodeDecodeError as error:
+        raise AppError(ErrorCode.BAD_REQUEST, "The address must be written in UTF-8.") from error
 
 
 # Proxies that compress an answer mark its tag as weak (nginx), or say how they did it (Apache, Jetty). What comes
@@ -209,5 +218,6 @@ UserId = Annotated[Uuid, Path(description="The user's id.")]
 
 requires_json = Depends(_require_json)
 requires_once = Depends(_require_once)
+requires_unicode = Depends(_require_unicode)
 shows_lock = Security(_bearer)
 """Puts the lock into the documentation; the actor is found by `CurrentActor`."""

@@ -7,7 +7,7 @@ from starlette.requests import Request
 
 from api.core.cursors import encode_cursor
 from api.core.errors import ErrorCode, answer_too_large
-from api.dependencies import IdentifiedRoute, requires_json, requires_once, shows_lock
+from api.dependencies import IdentifiedRoute, requires_json, requires_once, requires_unicode, shows_lock
 from api.problems import documented
 from api.schemas.pages import Listing
 from api.schemas.types import Output
@@ -51,7 +51,7 @@ def resource_router(tag: str) -> APIRouter:
     """Return a router for one resource, with what all its operations share."""
     return APIRouter(
         tags=[tag],
-        dependencies=[requires_json, requires_once, shows_lock],
+        dependencies=[requires_unicode, requires_json, requires_once, shows_lock],
         responses=documented(*ALWAYS),
         route_class=IdentifiedRoute,
     )

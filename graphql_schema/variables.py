@@ -29,6 +29,7 @@ from pydantic import ValidationError
 from strawberry.extensions import SchemaExtension
 
 from api.core.errors import MAX_FINDINGS, AppError, ErrorCode, invalid
+from api.core.json_text import is_writable
 from api.schemas.pages import MAX_LIMIT
 from api.schemas.types import AtMost, Input
 from graphql_schema.documents import chosen_operation
@@ -107,6 +108,9 @@ def _check_leaf(value: object, type_: GraphQLInputType, path: Path) -> Iterator[
         # Not left to the library, which would look for similar names, however long this one is.
         if not isinstance(value, str) or value not in type_.values:
             yield _problem(path, f"It must be one of {', '.join(type_.values)}")
+        return
+    if isinstance(value, str) and not is_writable(value):
+        yield _problem(path, "Text must be valid Unicode")
         return
     try:
         leaf: Any = type_

@@ -24,6 +24,7 @@ class ErrorCode(StrEnum):
     FORBIDDEN = "FORBIDDEN"
     NOT_FOUND = "NOT_FOUND"
     METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED"
+    NOT_ACCEPTABLE = "NOT_ACCEPTABLE"
     CONFLICT = "CONFLICT"
     CURSOR_EXPIRED = "CURSOR_EXPIRED"
     PRECONDITION_FAILED = "PRECONDITION_FAILED"
@@ -42,6 +43,7 @@ STATUS: Mapping[ErrorCode, int] = {
     ErrorCode.FORBIDDEN: 403,
     ErrorCode.NOT_FOUND: 404,
     ErrorCode.METHOD_NOT_ALLOWED: 405,
+    ErrorCode.NOT_ACCEPTABLE: 406,
     ErrorCode.CONFLICT: 409,
     ErrorCode.CURSOR_EXPIRED: 410,
     ErrorCode.PRECONDITION_FAILED: 412,
@@ -118,6 +120,8 @@ def invalid(fields: Iterable[tuple[str, str]]) -> AppError:
 
 
 def _cut(text: str, most: int) -> str:
+    # It may quote what the client made up, and that cannot be written as it came.
+    text = text[: most + 1].encode(errors="backslashreplace").decode()
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 

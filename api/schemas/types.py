@@ -1,7 +1,6 @@
 """Field types: what text, numbers, times and JSON may look like, the same at both doors."""
 
 import json
-import math
 import re
 import unicodedata
 from collections.abc import Mapping
@@ -20,6 +19,7 @@ from pydantic import (
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
     PlainSerializer,
+    SecretStr,
     StrictBool,
     StringConstraints,
     WithJsonSchema,
@@ -27,6 +27,8 @@ from pydantic import (
 )
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core.core_schema import CoreSchema, no_info_before_validator_function
+
+from api.core.json_text import is_exact, is_writable
 
 MAX_DESCRIPTION = 20_000
 MAX_BODY = 10_000
@@ -193,16 +195,18 @@ def _check_parts(value: dict[str, Any]) -> None:
             todo += [(child, depth + 1) for child in part]
         elif isinstance(part, str):
             _check_text(part)
-        elif isinstance(part, float) and not math.isfinite(part):
+        elif isinstance(part, int | float) and not is_exact(part):
             raise ValueError("Numbers must be finite")
 
 
 def _check_text(text: str) -> None:
-    _printable(text)
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise ValueError("Text must be valid Unicode") from error
+    _writable(_printable(text))
+
+
+def _writable(value: Any) -> Any:
+    if isinstance(value, str) and not is_writable(value):
+        raise ValueError("Text must be valid Unicode")
+    return value
 
 
 Readable = AfterValidator(_readable)
@@ -214,6 +218,9 @@ Tag = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_
 SearchText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), Readable]
 Description = Annotated[str, Field(max_length=MAX_DESCRIPTION), AfterValidator(_printable)]
 Body = Annotated[str, Field(min_length=1, max_length=MAX_BODY), AfterValidator(_printable), AfterValidator(_visible)]
+
+Secret = Annotated[SecretStr, BeforeValidator(_writable)]
+"""Text that is not shown again. Unlike other text Pydantic looks at it no closer."""
 
 Flag = StrictBool
 Priority = Annotated[int, Field(ge=0, le=4), BeforeValidator(_whole)]

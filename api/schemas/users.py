@@ -8,7 +8,7 @@ from pydantic import MISSING, AfterValidator, Field, SecretStr, ValidationInfo
 from api.schemas.emails import Email, GivenEmail
 from api.schemas.pages import Listing
 from api.schemas.scalars import Uuid
-from api.schemas.types import Flag, Input, Moment, Name, Output, Seconds, Version
+from api.schemas.types import Flag, Input, Moment, Name, Output, Seconds, Secret, Version
 from db.models import UserRole
 
 
@@ -19,11 +19,11 @@ def _strong(password: SecretStr) -> SecretStr:
 
 
 Password = Annotated[
-    SecretStr,
+    Secret,
     Field(min_length=8, max_length=128, description="At least 8 characters, one of them an upper-case letter."),
     AfterValidator(_strong),
 ]
-GivenPassword = Annotated[SecretStr, Field(max_length=128)]
+GivenPassword = Annotated[Secret, Field(max_length=128)]
 """A password as typed at sign-in: whether it is right is all that counts."""
 
 
