@@ -1,5 +1,6 @@
 """Documents: how they are parsed and validated, and which operation of one runs."""
 
+import math
 import re
 from bisect import bisect_left
 from collections.abc import Iterator
@@ -7,10 +8,12 @@ from contextlib import suppress
 from functools import cached_property
 
 from graphql import (
+    DocumentNode,
     GraphQLError,
     OperationDefinitionNode,
     Source,
     SourceLocation,
+    TokenKind,
     get_operation_ast,
     parse,
     validate,
@@ -22,6 +25,7 @@ from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 from strawberry.types import ExecutionContext
 
 from api.core.errors import AppError, ErrorCode
+from graphql_schema.requests import NO_DOCUMENT
 
 MAX_ERRORS = 10
 """After so many mistakes in a document nobody reads on; the last one says that there are more."""
@@ -46,13 +50,22 @@ class IndexedSource(Source):
 
 
 class Documents(SchemaExtension):
-    """Parses and validates, at a price that does not rise with what is wrong."""
+    """Parses and validates, at a price that does not rise with what is wrong, and in the same words everywhere."""
+
+    def on_operation(self) -> Iterator[None]:
+        """Refuse an empty text."""
+        if not self.execution_context.query:
+            raise AppError(ErrorCode.BAD_REQUEST, NO_DOCUMENT)
+        yield
 
     def on_parse(self) -> Iterator[None]:
-        """Parse. What is no document is left to Strawberry, which tells each transport in its own way."""
+        """Parse, and refuse a document from which nothing can run. What is none is left to Strawberry."""
         context = self.execution_context
         with suppress(GraphQLError):
             context.graphql_document = parse(IndexedSource(context.query or ""))
+        if context.graphql_document is not None:
+            _check_numbers(context.graphql_document)
+            chosen_operation(context)
         yield
 
     def on_validate(self) -> Iterator[None]:
@@ -78,5 +91,22 @@ def chosen_operation(context: ExecutionContext) -> OperationDefinitionNode | Non
     named = context._provided_operation_name  # noqa: SLF001 - the public one falls back to the first operation
     operation = get_operation_ast(document, named)
     if operation is None:
-        raise AppError(ErrorCode.BAD_REQUEST, "Name the operation to run in operationName.")
+        raise AppError(ErrorCode.BAD_REQUEST, _why_none(document, named))
     return operation
+
+
+def _why_none(document: DocumentNode, named: str | None) -> str:
+    if not any(isinstance(node, OperationDefinitionNode) for node in document.definitions):
+        return "The document has no operation."
+    if named is None:
+        return "Name the operation to run in operationName."
+    return "The document has no operation with the name in operationName."
+
+
+def _check_numbers(document: DocumentNode) -> None:
+    """Refuse numbers beyond the range of a double: no type takes them, and Python does not even read endless ones."""
+    token = document.loc.start_token if document.loc else None
+    while token is not None:
+        if token.kind in (TokenKind.INT, TokenKind.FLOAT) and math.isinf(float(token.value or 0)):
+            raise AppError(ErrorCode.BAD_REQUEST, "Numbers in a document must be finite.")
+        token = token.next

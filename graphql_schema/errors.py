@@ -1,5 +1,6 @@
 """Errors at the GraphQL door: `message` and `extensions = {code, details, request_id}`."""
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -13,6 +14,8 @@ logger = structlog.get_logger("twofold.graphql")
 
 MAX_ERRORS = 100
 """Errors of one answer; what is more is counted only."""
+
+_SUGGESTION = re.compile(r" Did you mean .*", re.DOTALL)
 
 
 def render_errors(errors: Iterable[GraphQLError], record: RequestRecord) -> list[GraphQLError]:
@@ -42,6 +45,14 @@ def _render(error: GraphQLError, record: RequestRecord, logged: set[BaseExceptio
     # Taken over, for to find them out again costs a walk through the text.
     rendered.locations = error.locations
     return rendered
+
+
+def hide_suggestions(errors: Iterable[GraphQLError]) -> None:
+    """Take the names that exist out of what is said about one that does not: they are introspection by guessing."""
+    for error in errors:
+        error.message = _SUGGESTION.sub("", error.message)
+        for field in (error.extensions or {}).get("details", {}).get("fields", ()):
+            field["message"] = _SUGGESTION.sub("", field["message"])
 
 
 def extensions(error: AppError, request_id: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import NewType
 
 import strawberry
-from graphql import GraphQLError
+from graphql import GraphQLError, GraphQLScalarType, GraphQLSchema, value_from_ast_untyped
 from pydantic import TypeAdapter, ValidationError
 from strawberry.types.scalar import ScalarDefinition
 
@@ -49,3 +49,14 @@ SCALARS: Mapping[object, ScalarDefinition] = {
     ),
 }
 """Python types and their scalars."""
+
+
+def read_json_literals(schema: GraphQLSchema) -> None:
+    """Let JSON literals be read with their variables as they were sent, which the library does for no scalar of ours.
+
+    A key whose variable is absent is absent, and an element of a list is null (GraphQL specification, "Input Coercion"
+    of input objects and lists). By default it would get the library's mark of an absent value, or an id's object.
+    """
+    json = schema.type_map["JSON"]
+    assert isinstance(json, GraphQLScalarType)  # noqa: S101 - the schema is ours
+    json.coerce_input_literal = value_from_ast_untyped

@@ -17,7 +17,7 @@ from api.core.errors import AppError, ErrorCode
 from graphql_schema.changes import ChangeQuery
 from graphql_schema.context import Context
 from graphql_schema.documents import Documents
-from graphql_schema.errors import render_errors
+from graphql_schema.errors import hide_suggestions, render_errors
 from graphql_schema.identification import Identification
 from graphql_schema.ids import FormerName, take_uuids
 from graphql_schema.items import ItemMutation, ItemQuery
@@ -26,7 +26,7 @@ from graphql_schema.live import Subscription
 from graphql_schema.members import MemberMutation, MemberQuery
 from graphql_schema.messages import MessageMutation, MessageQuery
 from graphql_schema.nodes import NodeQuery
-from graphql_schema.scalars import SCALARS
+from graphql_schema.scalars import SCALARS, read_json_literals
 from graphql_schema.secrets_limit import SecretsLimit
 from graphql_schema.sharing import SharingExecutor
 from graphql_schema.users import UserMutation, UserQuery
@@ -52,8 +52,18 @@ class Mutation(UserMutation, WorkspaceMutation, MemberMutation, ItemMutation, Me
     """All mutations."""
 
 
+class NeedsStreamError(AppError):
+    """A subscription over a transport that answers once."""
+
+    def __init__(self) -> None:
+        super().__init__(ErrorCode.BAD_REQUEST, NEEDS_A_STREAM)
+
+
 class Schema(strawberry.Schema):
     """A schema whose results carry errors of the catalogue only, over every transport."""
+
+    is_hidden = False
+    """Whether clients may not find out what it holds."""
 
     def process_errors(self, errors: list[GraphQLError], execution_context: Any = None) -> None:
         """Log nothing here: errors are logged, once, where they are rendered."""
@@ -62,18 +72,14 @@ class Schema(strawberry.Schema):
         """Execute a query or mutation.
 
         Raises:
-            AppError: BAD_REQUEST for a subscription, which has more answers than one.
+            NeedsStreamError: it is a subscription, which has more answers than one.
         """
-        # What is allowed depends on the method, too.
-        allowed = kwargs.get("allowed_operation_types", ANSWERED_ONCE)
-        kwargs["allowed_operation_types"] = [kind for kind in ANSWERED_ONCE if kind in allowed]
+        kwargs["allowed_operation_types"] = ANSWERED_ONCE
         try:
             result: ExecutionResult = await super().execute(*args, **kwargs)
         except InvalidOperationTypeError as error:
-            if error.operation_type is not OperationType.SUBSCRIPTION:
-                raise
-            raise AppError(ErrorCode.BAD_REQUEST, NEEDS_A_STREAM) from error
-        return _rendered(result, kwargs["context_value"])  # type: ignore[no-any-return]  # it is the one given
+            raise NeedsStreamError from error
+        return self._rendered(result, kwargs["context_value"])  # type: ignore[no-any-return]  # it is the one given
 
     async def stream(self, *args: Any, **kwargs: Any) -> Any:
         """Execute any operation for a transport that streams."""
@@ -82,12 +88,19 @@ class Schema(strawberry.Schema):
         async def results() -> AsyncIterator[Any]:
             try:
                 async for result in source:
-                    yield _rendered(result, kwargs["context_value"])
+                    yield self._rendered(result, kwargs["context_value"])
             except Exception as error:  # noqa: BLE001 - as `execute` does: whatever an extension raised
                 failure = PreExecutionError(data=None, errors=[GraphQLError(str(error), original_error=error)])
-                yield _rendered(failure, kwargs["context_value"])
+                yield self._rendered(failure, kwargs["context_value"])
 
         return results()
+
+    def _rendered(self, result: Any, context: Context) -> Any:
+        if result.errors:
+            result.errors = render_errors(result.errors, context.record)
+            if self.is_hidden:
+                hide_suggestions(result.errors)
+        return result
 
 
 def create_schema(settings: Settings) -> Schema:
@@ -117,8 +130,10 @@ def create_schema(settings: Settings) -> Schema:
         extensions=extensions,
         config=StrawberryConfig(scalar_map=SCALARS),
     )
+    schema.is_hidden = not settings.graphql_introspection
     take_uuids(schema._schema)  # noqa: SLF001 - no public name
     _let_root_fields_fail_alone(schema)
+    read_json_literals(schema._schema)  # noqa: SLF001 - no public name
     return schema
 
 
@@ -134,7 +149,3 @@ def _let_root_fields_fail_alone(schema: Schema) -> None:
                 field.type = field.type.of_type
 
 
-def _rendered(result: Any, context: Context) -> Any:
-    if result.errors:
-        result.errors = render_errors(result.errors, context.record)
-    return result
