@@ -1,17 +1,28 @@
-"""What a socket may do: how many a user has open, and how many operations run on one."""
+"""What a socket may do: the protocol to the letter, so many open for a user, so many operations on one."""
 
 import asyncio
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
+from graphql import GraphQLError
+from starlette.websockets import WebSocketDisconnect, WebSocketState
+from strawberry.asgi import ASGIWebSocketAdapter
 from strawberry.http.exceptions import WebSocketDisconnected
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler
-from strawberry.subscriptions.protocols.graphql_transport_ws.types import ConnectionInitMessage, SubscribeMessage
+from strawberry.subscriptions.protocols.graphql_transport_ws.types import (
+    ConnectionInitMessage,
+    ErrorMessage,
+    SubscribeMessage,
+)
 
+from api.core.errors import AppError, ErrorCode
 from api.core.tally import Tally
 from db.errors import DatabaseUnavailableError
 from graphql_schema.context import Context
+from graphql_schema.errors import extensions
+from graphql_schema.socket_messages import read_message
 
 TRY_AGAIN_LATER = 1013
 """The close code for a passing trouble of the server (IANA WebSocket Close Code Number Registry)."""
@@ -21,6 +32,40 @@ FORBIDDEN = 4403
 
 TOO_MANY = 4429
 """The close code of the protocol for too much of something (graphql-transport-ws)."""
+
+
+MOST_REASON_BYTES = 123
+"""The longest reason that a close frame can carry (RFC 6455, section 5.5)."""
+
+
+class SocketAdapter(ASGIWebSocketAdapter):
+    """The socket as the handler sees it: closed once, and silent ever after."""
+
+    async def iter_json(self, *, ignore_parsing_errors: bool = False) -> AsyncGenerator[object, None]:  # noqa: ARG002 - as the base class declares it
+        """Yield the frames as they come, None for a binary one: the handler reads them."""
+        with suppress(WebSocketDisconnect):
+            while self.ws.application_state is WebSocketState.CONNECTED:
+                frame = await self.ws.receive()
+                if frame["type"] == "websocket.disconnect":
+                    return
+                yield frame.get("text")
+
+    async def send_json(self, message: Mapping[str, object]) -> None:
+        """Send a message.
+
+        Raises:
+            WebSocketDisconnected: it is closed, by whichever side.
+        """
+        if self.ws.application_state is not WebSocketState.CONNECTED:
+            raise WebSocketDisconnected
+        await super().send_json(message)
+
+    async def close(self, code: int, reason: str) -> None:
+        """Close the socket, unless that was done already; the reason is cut where a frame would not hold it."""
+        if self.ws.application_state is WebSocketState.CONNECTED:
+            brief = reason.encode()[:MOST_REASON_BYTES].decode(errors="ignore")
+            with suppress(WebSocketDisconnect):
+                await super().close(code, brief)
 
 
 class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
@@ -39,11 +84,20 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
             if self._counted is not None:
                 self._sockets.leave(*self._counted)
 
+    async def handle_message(self, message: Any) -> None:
+        """Look at a frame before anything else does, and close the socket if it is no message."""
+        try:
+            known: Any = read_message(message)
+        except ValueError as error:
+            await self.handle_invalid_message(str(error))
+        else:
+            await super().handle_message(known)
+
     async def handle_connection_init(self, message: ConnectionInitMessage) -> None:
         """Find out who opened the socket before it is acknowledged."""
-        payload: Any = message.get("payload", {})
-        if isinstance(payload, dict) and not self.connection_init_received:
-            self.context.connection_params = payload
+        message["payload"] = message.get("payload") or {}
+        if not self.connection_init_received:
+            self.context.connection_params = message["payload"]
             try:
                 await self.context.identify()
             except DatabaseUnavailableError:
@@ -61,18 +115,30 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
         await super().handle_connection_init(message)
 
     async def handle_subscribe(self, message: SubscribeMessage) -> None:
-        """Run an operation. Subscriptions too many close the socket; queries and mutations wait for their turn."""
+        """Run an operation. Subscriptions too many are refused; queries and mutations wait for their turn."""
         most: int = self.view.most_subscriptions  # type: ignore[attr-defined]  # our router's
         lasting, passing = self._running()
-        if self.connection_acknowledged and _may_subscribe(message["payload"]["query"]):
+        if not self.connection_acknowledged or message["id"] in self.operations:
+            # The protocol closes the socket, which is said there.
+            pass
+        elif _may_subscribe(message["payload"]["query"]):
             if len(lasting) >= most:
-                reason = f"Too many subscriptions on this socket, at most {most}: all of them end"
-                await self.websocket.close(code=TOO_MANY, reason=reason)
+                await self._refuse(
+                    message["id"], f"Too many subscriptions on this socket, at most {most} allowed.", most
+                )
                 return
         elif len(passing) >= most:
             # These end by themselves; until one does, nothing more is read from this client.
             await asyncio.wait(passing, return_when=asyncio.FIRST_COMPLETED)
         await super().handle_subscribe(message)
+
+    async def _refuse(self, operation_id: str, why: str, most: int) -> None:
+        """Refuse one operation as the protocol does, and let the others go on."""
+        error = AppError(ErrorCode.RATE_LIMITED, why, maximum=most)
+        record = self.context.record
+        record.note_error(error.code)
+        refusal = GraphQLError(error.message, extensions=extensions(error, record.request_id)).formatted
+        await self.send_message(ErrorMessage(id=operation_id, type="error", payload=[refusal]))
 
     def _running(self) -> tuple[list["asyncio.Task[Any]"], list["asyncio.Task[Any]"]]:
         """Return the tasks of what may be subscriptions, and those of all other operations."""
@@ -95,6 +161,10 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
         """Log what went wrong with an operation; that a client hung up in the middle is no news."""
         if not isinstance(error, WebSocketDisconnected):
             await super().handle_task_exception(error)
+
+    @staticmethod
+    def _get_pre_execution_close_reason(_error: GraphQLError) -> None:
+        """Close for no mistake in a document: it is told as an `error` of its operation, and the others go on."""
 
     @property
     def _sockets(self) -> Tally:
