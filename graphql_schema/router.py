@@ -1,57 +1,68 @@
 """The schema on FastAPI: one address for operations, sockets and GraphiQL."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
 import structlog
-from cross_web import HTTPException as GraphQLHTTPException
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, Response, StreamingResponse
 from strawberry.fastapi import GraphQLRouter
-from strawberry.subscriptions import GRAPHQL_SSE_PROTOCOL, GRAPHQL_TRANSPORT_WS_PROTOCOL
+from strawberry.http import process_result
+from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
+from strawberry.types import ExecutionResult
+from strawberry.types.execution import PreExecutionError, SubscriptionExecutionResult
 
 from api.config import Settings
 from api.core.assets import content_security_policy
-from api.core.errors import INTERNAL, AppError, ErrorCode, to_app_error
+from api.core.errors import INTERNAL, STATUS, AppError, ErrorCode, to_app_error
+from api.core.media_types import EVENT_STREAM, HTML, JSON, Accepted
 from api.core.tally import Tally
 from api.request_log import record_of
 from graphql_schema.context import Context, get_context
 from graphql_schema.errors import extensions
+from graphql_schema.event_stream import EventStream
 from graphql_schema.graphiql import ASSETS, graphiql_page
 from graphql_schema.json_text import encode, writable
-from graphql_schema.schema import create_schema
+from graphql_schema.requests import read_request
+from graphql_schema.schema import NeedsStreamError, Schema, create_schema
 from graphql_schema.sharing import encode_shared
-from graphql_schema.sockets import SocketHandler
+from graphql_schema.sockets import SocketAdapter, SocketHandler
 
 logger = structlog.get_logger("twofold.graphql")
 
 GRAPHQL_PATH = "/graphql"
 LOGIN_PATH = "/api/auth/login"
-PROTOCOLS: Sequence[str] = (GRAPHQL_TRANSPORT_WS_PROTOCOL, GRAPHQL_SSE_PROTOCOL)
+RESPONSE_JSON = "application/graphql-response+json"
+"""The media type whose statuses tell what became of a request (GraphQL over HTTP, "Media Types")."""
+
+PROTOCOLS: Sequence[str] = (GRAPHQL_TRANSPORT_WS_PROTOCOL,)
 
 
 class Router(GraphQLRouter[Context, None]):
-    """Strawberry's router, with our page, our errors and stricter requests.
+    """Strawberry's router, with requests and answers of our own.
 
-    What was executed answers 200, as the errors say more than a status could. What never became an
-    operation (no JSON, too large, wrong type) answers its own status, with a body of the same shape.
+    As `application/json`, whatever became an operation answers 200, as the errors say more than a status could; what
+    never became one (no JSON, too large, wrong type) answers its own status, with a body of the same shape. As
+    `application/graphql-response+json`, all that never ran answers its own status and has no `data`.
     """
 
+    schema: Schema
     graphql_transport_ws_handler_class = SocketHandler
+    websocket_adapter_class = SocketAdapter
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(
             create_schema(settings),
             context_getter=get_context,
             graphql_ide="graphiql" if settings.graphiql else None,
-            allow_queries_via_get=False,
-            multipart_uploads_enabled=False,
             subscription_protocols=PROTOCOLS,
             allowed_origins=settings.cors_origins,
             connection_init_wait_timeout=timedelta(seconds=settings.socket_init_seconds),
+            # The handler of sockets has a limit of its own.
+            max_subscriptions_per_connection=None,
         )
         self._settings = settings
         self.most_subscriptions = settings.socket_max_subscriptions
@@ -63,29 +74,71 @@ class Router(GraphQLRouter[Context, None]):
         record_of(request).operation = "graphql"
         if request.scope["type"] == "websocket":
             return await super().run(request, context, root_value)
+        accepted = Accepted(",".join(request.headers.getlist("accept")))
         try:
-            _check_type(request)
-            await context.identify_early()
-            return await super().run(request, context, root_value)
+            if request.method == "GET":
+                return self._page(accepted)
+            return await self._answer(request, context, accepted)
         except ClientDisconnect:
             # Nobody is there to be answered.
             raise
         except Exception as error:  # noqa: BLE001 - the outermost catch of this door
-            return _refuse(request, error)
+            return self._refuse(request, error, accepted.best(JSON, RESPONSE_JSON) or JSON)
 
-    def parse_json(self, data: str | bytes) -> Any:
-        """Return a body that is an object, or a list, which is refused as a batch."""
-        body = super().parse_json(data)
-        if not isinstance(body, dict | list):
-            raise AppError(ErrorCode.BAD_REQUEST, "The body must be a JSON object.")
-        return body
+    async def _answer(self, request: Request, context: Context, accepted: Accepted) -> Response:
+        """Run the operation of a request and answer as the client prefers.
+
+        Raises:
+            AppError: NOT_ACCEPTABLE before anything runs; and see `read_request`.
+        """
+        media_type = accepted.best(JSON, RESPONSE_JSON)
+        if media_type is None and not accepted.names(EVENT_STREAM):
+            raise AppError(
+                ErrorCode.NOT_ACCEPTABLE, f"Answers come as {JSON} or {RESPONSE_JSON}, streams as {EVENT_STREAM}."
+            )
+        await context.identify_early()
+        operation = read_request(request.headers.get("content-type"), await request.body())
+        arguments: dict[str, Any] = {
+            "query": operation.query,
+            "variable_values": operation.variables,
+            "operation_name": operation.operation_name,
+            "context_value": context,
+        }
+        if media_type is not None:
+            try:
+                return self._render(await self.schema.execute(**arguments), media_type)
+            except NeedsStreamError:
+                if not accepted.names(EVENT_STREAM):
+                    raise
+        return self._stream(request, await self.schema.stream(**arguments))
+
+    def _render(self, result: ExecutionResult, media_type: str) -> Response:
+        status = 200
+        body: dict[str, Any] = dict(process_result(result))
+        if media_type == RESPONSE_JSON and isinstance(result, PreExecutionError):
+            del body["data"]
+            status = _status_of(result)
+        return Response(self.encode_json(body), status, media_type=media_type)
+
+    def _stream(self, request: Request, results: SubscriptionExecutionResult) -> Response:
+        transport = EventStream()
+        events = self._stream_result(request, results, transport)
+        return StreamingResponse(events(), headers=transport.headers)
 
     def encode_json(self, data: object) -> str | bytes:
         """Write an answer as JSON; what is shared among subscribers was written once for all of them."""
         return writable(encode_shared(data) or encode(data))
 
-    async def render_graphql_ide(self, request: Request) -> HTMLResponse:  # noqa: ARG002 - as the base class calls it
-        """Return our own GraphiQL page."""
+    def _page(self, accepted: Accepted) -> HTMLResponse:
+        """Return our own GraphiQL page to a browser, whatever its address asks for.
+
+        Raises:
+            AppError: METHOD_NOT_ALLOWED for anybody else, NOT_FOUND if there is no page.
+        """
+        if not accepted.names(HTML):
+            raise AppError(ErrorCode.METHOD_NOT_ALLOWED, "Send operations with POST.")
+        if self.graphql_ide is None:
+            raise AppError(ErrorCode.NOT_FOUND, "There is nothing at this address.")
         nonce = secrets.token_urlsafe(16)
         page = graphiql_page(
             graphql_path=GRAPHQL_PATH,
@@ -97,39 +150,33 @@ class Router(GraphQLRouter[Context, None]):
         policy = content_security_policy(ASSETS, cdn=self._settings.assets_url, nonce=nonce)
         return HTMLResponse(page, headers={"Content-Security-Policy": policy, "Cache-Control": "no-store"})
 
+    def _refuse(self, request: Request, error: Exception, media_type: str) -> Response:
+        known = _classify(error)
+        record = record_of(request)
+        if known is INTERNAL:
+            logger.error("request failed", exc_info=error)
+        record.note_error(known.code)
+        errors = [{"message": known.message, "extensions": extensions(known, record.request_id)}]
+        body = {"errors": errors} if media_type == RESPONSE_JSON else {"data": None, "errors": errors}
+        return Response(self.encode_json(body), known.status, _headers(known), media_type)
+
 
 def graphql_router(settings: Settings) -> Router:
     """Return the router to mount at `/graphql`."""
     return Router(settings)
 
 
-def _check_type(request: Request) -> None:
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if request.method == "POST" and kind != "application/json":
-        raise AppError(ErrorCode.UNSUPPORTED_MEDIA_TYPE, "Send the body as application/json.")
-    if request.method == "GET" and "text/html" not in request.headers.get("accept", ""):
-        raise AppError(ErrorCode.METHOD_NOT_ALLOWED, "Send operations with POST.")
+def _status_of(result: PreExecutionError) -> int:
+    """Return the status of what never ran; all that is wrong with a document or its variables is 400."""
+    code = (result.errors or [])[0].extensions["code"]  # type: ignore[index]  # every error is rendered with one
+    return 400 if code is ErrorCode.VALIDATION_ERROR else STATUS[code]
 
 
-def _refuse(request: Request, error: Exception) -> Response:
-    known = _classify(error)
-    record = record_of(request)
-    if known is INTERNAL:
-        logger.error("request failed", exc_info=error)
-    record.note_error(known.code)
-    body = {"data": None, "errors": [{"message": known.message, "extensions": extensions(known, record.request_id)}]}
-    headers = {"Allow": "POST"} if known.code is ErrorCode.METHOD_NOT_ALLOWED else None
-    return JSONResponse(body, known.status, headers)
+def _headers(error: AppError) -> Mapping[str, str] | None:
+    return {"Allow": "POST"} if error.code is ErrorCode.METHOD_NOT_ALLOWED else None
 
 
 def _classify(error: Exception) -> AppError:
-    if isinstance(error, GraphQLHTTPException):
-        if error.status_code == 404:  # noqa: PLR2004 - HTTP
-            return AppError(ErrorCode.NOT_FOUND, "There is nothing at this address.")
-        return AppError(ErrorCode.BAD_REQUEST, error.reason)
     if isinstance(error, HTTPException) and error.status_code == 413:  # noqa: PLR2004 - HTTP
         return AppError(ErrorCode.PAYLOAD_TOO_LARGE, "The body is too large.")
-    if isinstance(error, ValueError | RecursionError):
-        # json.loads: bytes that are no text, a number of too many digits, brackets without end.
-        return AppError(ErrorCode.BAD_REQUEST, "The body is not valid JSON.")
     return to_app_error(error) or INTERNAL

@@ -58,7 +58,8 @@ MALFORMED = {
     "a query that is a number": b'{"query": 7}',
     "variables that are a list": b'{"query": "{ __typename }", "variables": [1]}',
     "variables that are text": b'{"query": "{ __typename }", "variables": "x"}',
-    "an unknown operation": b'{"query": "query a { __typename }", "operationName": "b"}',
+    "extensions that are a list": b'{"query": "{ __typename }", "extensions": []}',
+    "variables that are an empty list": b'{"query": "{ __typename }", "variables": []}',
     "an operation name that is a number": b'{"query": "query a { __typename }", "operationName": 7}',
     "an operation name that is a list": b'{"query": "query a { __typename }", "operationName": ["a"]}',
     "a persisted query": b'{"extensions": {"persistedQuery": {"version": 1, "sha256Hash": "a"}}}',
@@ -67,9 +68,10 @@ MALFORMED = {
 
 async def test_one_of_several_operations_must_be_named(client: httpx.AsyncClient) -> None:
     query = "query a { __typename } query b { __typename }"
-    unnamed = await client.post("/graphql", json={"query": query})
+    for name in (None, "", "c", "A"):
+        refused = await client.post("/graphql", json={"query": query, "operationName": name})
+        assert (refused.status_code, refusal(refused)["code"]) == (200, "BAD_REQUEST")
     named = await client.post("/graphql", json={"query": query, "operationName": "b"})
-    assert (unnamed.status_code, refusal(unnamed)["code"]) == (200, "BAD_REQUEST")
     assert named.json() == {"data": {"__typename": "Query"}}
 
 

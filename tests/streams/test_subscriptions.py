@@ -309,7 +309,9 @@ async def test_what_cannot_be_a_number_of_a_change_is_not_valid(
 
 
 @on_sqlite
-@pytest.mark.parametrize("accept", ["application/json", "multipart/mixed;boundary=graphql;subscriptionSpec=1.0"])
+@pytest.mark.parametrize(
+    "accept", ["application/json", "multipart/mixed;boundary=graphql;subscriptionSpec=1.0,application/json"]
+)
 async def test_a_subscription_that_is_not_sent_for_a_stream_is_told_where_to_go(
     world: World, client: httpx.AsyncClient, accept: str
 ) -> None:
