@@ -2,14 +2,17 @@
 
 from collections.abc import Mapping
 
+import structlog
+from anyio import BrokenResourceError
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
-from starlette.responses import Response
+from starlette.requests import ClientDisconnect, HTTPConnection
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Match
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.core.errors import AppError, ErrorCode, from_pydantic, to_app_error
+from api.core.errors import INTERNAL, AppError, ErrorCode, from_pydantic, to_app_error
 from api.problems import problem_response
 from api.request_log import record_of
 from db.errors import DatabaseError
@@ -21,7 +24,9 @@ _BY_STATUS: Mapping[int, tuple[ErrorCode, str]] = {
     415: (ErrorCode.UNSUPPORTED_MEDIA_TYPE, "Send the body as application/json."),
 }
 
-_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+logger = structlog.get_logger("twofold.request")
 
 
 def install_error_handlers(app: FastAPI) -> None:
@@ -30,6 +35,36 @@ def install_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(DatabaseError, _answer)
     app.add_exception_handler(RequestValidationError, _answer_validation)
     app.add_exception_handler(HTTPException, _answer_http)
+
+
+class LastResortMiddleware:
+    """Turns what nobody caught into `INTERNAL_ERROR`, inside of what adds headers for browsers to every answer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] not in ("http", "websocket"):
+            await self.app(scope, receive, send)
+            return
+        try:
+            await self.app(scope, receive, send)
+        except Exception as error:
+            if _is_hang_up(error):
+                return
+            logger.exception("request failed", exc_info=error)
+            record = record_of(HTTPConnection(scope))
+            record.note_error(INTERNAL.code)
+            if scope["type"] == "http" and record.status is None:
+                await problem_response(INTERNAL, record.request_id)(scope, receive, send)
+
+
+def _is_hang_up(error: Exception) -> bool:
+    """Return whether a body merely ended early, or FastAPI's event stream found nobody to hand its next event to."""
+    if isinstance(error, ClientDisconnect):
+        return True
+    return isinstance(error, ExceptionGroup) and error.split(BrokenResourceError)[1] is None
 
 
 def from_http(error: HTTPException) -> AppError:
@@ -64,11 +99,25 @@ async def _answer_http(request: Request, error: Exception) -> Response:
     if isinstance(error.__cause__, ClientDisconnect):
         # FastAPI takes a body that ended early for a bad one; nobody is there to be answered.
         raise error.__cause__
+    path = request.scope["path"]
+    if error.status_code == 404 and path.endswith("/") and _is_known(request, path.rstrip("/")):  # noqa: PLR2004 - HTTP
+        return RedirectResponse(_address(request, path.rstrip("/")))
     if error.status_code != 405:  # noqa: PLR2004 - HTTP
         return _respond(request, from_http(error), error.headers)
     # The route that was found is that of another method.
     record_of(request).operation = "unknown"
     return _respond(request, from_http(error), {"Allow": _allowed_methods(request)})
+
+
+def _is_known(request: Request, path: str) -> bool:
+    scope = {**request.scope, "path": path}
+    return any(route.matches(scope)[0] is not Match.NONE for route in request.app.routes)
+
+
+def _address(request: Request, path: str) -> str:
+    """Return a path of ours with the request's query string: never another server's, whatever the request says."""
+    query = request.scope["query_string"].decode("latin-1")
+    return f"{path}?{query}" if query else path
 
 
 def _allowed_methods(request: Request) -> str:
@@ -78,4 +127,6 @@ def _allowed_methods(request: Request) -> str:
     def allowed(method: str) -> bool:
         return any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in routes)
 
-    return ", ".join(method for method in _METHODS if allowed(method))
+    names = [method for method in _METHODS if allowed(method)]
+    # HEAD is wherever GET is.
+    return ", ".join(name if name != "GET" else "GET, HEAD" for name in names)

@@ -17,7 +17,8 @@ from api.body_limit import BodyLimitMiddleware
 from api.config import Settings, load_settings
 from api.core.pace import Pace
 from api.docs_page import docs_page
-from api.error_handlers import install_error_handlers
+from api.error_handlers import LastResortMiddleware, install_error_handlers
+from api.head import HeadMiddleware
 from api.logs import configure_logging
 from api.openapi import DESCRIPTION, SERVERS, TAGS, describe
 from api.request_log import RequestLogMiddleware
@@ -66,6 +67,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
+        # They are told relative to this server, by the error handlers.
+        redirect_slashes=False,
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.settings = settings
@@ -87,6 +90,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         most=settings.body_limit_bytes,
         most_of_strangers=settings.anonymous_body_limit_bytes,
     )
+    app.add_middleware(HeadMiddleware)
+    app.add_middleware(LastResortMiddleware)
     app.add_middleware(
         CORSMiddleware,
         allow_origins=settings.cors_origins,

@@ -6,13 +6,9 @@ from dataclasses import dataclass, field
 from uuid import uuid4
 
 import structlog
-from anyio import BrokenResourceError
 from starlette.datastructures import MutableHeaders
-from starlette.requests import ClientDisconnect, HTTPConnection
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-from api.core.errors import INTERNAL
-from api.problems import problem_response
 
 logger = structlog.get_logger("twofold.request")
 
@@ -43,7 +39,7 @@ def record_of(connection: HTTPConnection) -> RequestRecord:
 
 
 class RequestLogMiddleware:
-    """Gives each request its id, logs it when it ends, and turns what nobody caught into `INTERNAL_ERROR`."""
+    """Gives each request its id, and logs it when it ends."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -68,22 +64,8 @@ class RequestLogMiddleware:
         with structlog.contextvars.bound_contextvars(request_id=record.request_id):
             try:
                 await self.app(scope, receive, send_marked)
-            except Exception as error:
-                if _is_hang_up(error):
-                    return
-                logger.exception("request failed", exc_info=error)
-                record.note_error(INTERNAL.code)
-                if scope["type"] == "http" and record.status is None:
-                    await problem_response(INTERNAL, record.request_id)(scope, receive, send_marked)
             finally:
                 _write_line(scope, record, time.perf_counter() - began)
-
-
-def _is_hang_up(error: Exception) -> bool:
-    """Return whether a body merely ended early, or FastAPI's event stream found nobody to hand its next event to."""
-    if isinstance(error, ClientDisconnect):
-        return True
-    return isinstance(error, ExceptionGroup) and error.split(BrokenResourceError)[1] is None
 
 
 def _request_id(scope: Scope) -> str:

@@ -123,13 +123,13 @@ async def test_an_unknown_address_is_not_found(client: httpx.AsyncClient, path: 
 @pytest.mark.parametrize(
     ("method", "path", "allow"),
     [
-        ("POST", "/health", "GET"),
-        ("PUT", "/api/items", "GET, POST"),
-        ("DELETE", "/api/users", "GET, POST"),
+        ("POST", "/health", "GET, HEAD"),
+        ("PUT", "/api/items", "GET, HEAD, POST"),
+        ("DELETE", "/api/users", "GET, HEAD, POST"),
         ("GET", "/api/auth/login", "POST"),
-        ("PUT", "/api/items/1", "GET, PATCH, DELETE"),
-        ("TRACE", "/api/workspaces/1/members", "GET, POST"),
-        ("PUT", "/graphql", "GET, POST"),
+        ("PUT", "/api/items/1", "GET, HEAD, PATCH, DELETE"),
+        ("TRACE", "/api/workspaces/1/members", "GET, HEAD, POST"),
+        ("PUT", "/graphql", "GET, HEAD, POST"),
     ],
 )
 async def test_an_unknown_method_names_those_allowed(
