@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.clients.node import NodeClient, running
+from tests.clients.node import NodeClient, run_once, running
 from tests.clients.packages import PackageError, go_without, packages_folder
 from tests.live import LiveServer, serve
 
@@ -19,16 +19,28 @@ MOST = 3
 """So many operations run on a socket of the shared server, and a user has so many sockets, at most."""
 
 StartNode = Callable[[str], AbstractAsyncContextManager[NodeClient]]
+RunNode = Callable[..., Any]
 
 
 @pytest.fixture
-def start_node(tmp_path: Path) -> StartNode:
-    """A function that runs one of the Node scripts around a block."""
+def packages() -> Path:
+    """The npm packages of the tests."""
     try:
-        packages = packages_folder()
+        return packages_folder()
     except PackageError as error:
         go_without(error)
+
+
+@pytest.fixture
+def start_node(tmp_path: Path, packages: Path) -> StartNode:
+    """A function that runs one of the Node scripts around a block."""
     return lambda script: running(script, tmp_path, packages)
+
+
+@pytest.fixture
+def run_node(tmp_path: Path, packages: Path) -> RunNode:
+    """A function that runs one of the Node scripts to its end and returns what it reports."""
+    return lambda script, question: run_once(script, question, tmp_path, packages)
 
 
 @pytest.fixture(scope="session")

@@ -97,14 +97,30 @@ class NodeClient:
         self._process.stdin.write(json.dumps(command).encode() + b"\n")
 
 
-@asynccontextmanager
-async def running(script: str, folder: Path, packages: Path) -> AsyncIterator[NodeClient]:
-    """Run a script around a block, in a folder where it finds the packages."""
+async def run_once(script: str, question: object, folder: Path, packages: Path) -> Any:
+    """Give a script a question as JSON and return its answer, the one thing it prints."""
+    node = _prepared(folder, packages)
+    process = await asyncio.create_subprocess_exec(node, script, cwd=folder, stdin=PIPE, stdout=PIPE, stderr=PIPE)
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        output, complaints = await process.communicate(json.dumps(question).encode())
+    assert process.returncode == 0, complaints.decode()
+    return json.loads(output)
+
+
+def _prepared(folder: Path, packages: Path) -> str:
+    """Put the scripts into a folder where they find the packages; return the path of Node."""
     for source in HERE.glob("*.mjs"):
         shutil.copy(source, folder)
     (folder / "node_modules").symlink_to(packages)
     node = shutil.which("node")
     assert node is not None
+    return node
+
+
+@asynccontextmanager
+async def running(script: str, folder: Path, packages: Path) -> AsyncIterator[NodeClient]:
+    """Run a script around a block, in a folder where it finds the packages."""
+    node = _prepared(folder, packages)
     process = await asyncio.create_subprocess_exec(
         node, script, cwd=folder, stdin=PIPE, stdout=PIPE, stderr=STDOUT, limit=2**20
     )
