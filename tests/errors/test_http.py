@@ -1,0 +1,133 @@
+"""What HTTP asks of every answer: HEAD, redirects that stay here, and permission for apps on other origins."""
+
+from pathlib import Path
+from typing import NoReturn
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from api.services import health
+from tests.conftest import client_of, make_settings, running
+from tests.doors.people import World
+
+APP = "https://app.example.com"
+ONCE = {"x-request-id", "content-security-policy"}
+"""Headers whose values are new each time."""
+
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+
+def lasting(response: httpx.Response) -> dict[str, str]:
+    return {name: value for name, value in response.headers.items() if name not in ONCE}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/health",
+        "/ready",
+        "/docs",
+        "/openapi.json",
+        "/graphql",
+        "/api/items",
+        "/api/users/me",
+        "/nowhere",
+        "/api/items/1",
+    ],
+)
+async def test_head_is_answered_wherever_get_is(client: httpx.AsyncClient, world: World, path: str) -> None:
+    headers = {"Authorization": f"Bearer {world.viewer.token}", "Accept": "text/html", "Origin": APP}
+    got = await client.get(path, headers=headers)
+    head = await client.head(path, headers=headers)
+    assert (head.status_code, head.content) == (got.status_code, b"")
+    assert lasting(head) == lasting(got)
+
+
+async def test_the_head_of_a_stream_opens_none(app: FastAPI, client: httpx.AsyncClient, world: World) -> None:
+    path = f"/api/workspaces/{world.workspace}/changes/stream"
+    head = await client.head(path, headers={"Authorization": f"Bearer {world.viewer.token}"})
+    assert (head.status_code, head.headers["content-type"]) == (200, "text/event-stream; charset=utf-8")
+    assert head.content == b""
+    assert list(app.state.hub.streams()) == []
+
+
+async def test_what_only_takes_other_methods_takes_no_head(client: httpx.AsyncClient) -> None:
+    head = await client.head("/api/auth/login")
+    assert (head.status_code, head.headers["allow"], head.content) == (405, "POST", b"")
+
+
+@pytest.mark.parametrize(
+    ("asked", "location"),
+    [
+        ("/api/items/?tag=a%0D%0Ab&next=//evil.example", "/api/items?tag=a%0D%0Ab&next=//evil.example"),
+        ("/health/", "/health"),
+        ("/graphql//", "/graphql"),
+        ("/api/items/%2e%2e/", "/api/items/.."),
+    ],
+)
+async def test_a_slash_too_many_is_redirected_on_this_server(
+    client: httpx.AsyncClient, asked: str, location: str
+) -> None:
+    for method in ("GET", "POST"):
+        answer = await client.request(method, asked, headers={"Host": "evil.example"})
+        assert (answer.status_code, answer.headers["location"]) == (307, location)
+
+
+@pytest.mark.parametrize(
+    "path", ["//evil.example/", "//evil.example/api/items/", "/%2F/evil.example/", "/\\evil.example/"]
+)
+async def test_no_address_redirects_to_another_server(app: FastAPI, path: str) -> None:
+    sent: list[dict[str, object]] = []
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": path.replace("%2F", "/"),
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "headers": [(b"host", b"evil.example")],
+    }
+
+    async def receive() -> dict[str, object]:
+        return {"type": "http.request"}
+
+    async def send(message: dict[str, object]) -> None:
+        sent.append(message)
+
+    await app(scope, receive, send)
+    assert sent[0]["status"] == 404
+
+
+def explode(*_: object) -> NoReturn:
+    """Fail as nobody foresaw."""
+    raise RuntimeError
+
+
+async def test_apps_on_other_origins_can_read_every_refusal(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "get_health", explode)
+    settings = make_settings(database_url, tmp_path, cors_origins=[APP], body_limit_bytes=100)
+    async with running(settings) as app, client_of(app) as client:
+        big = {
+            "content": b'{"email": "%s"}' % (b"x" * 200),
+            "headers": {"Origin": APP, "Content-Type": "application/json"},
+        }
+        answers = [
+            (await client.get("/health", headers={"Origin": APP}), 500),
+            (await client.get("/nowhere", headers={"Origin": APP}), 404),
+            (await client.put("/health", headers={"Origin": APP}), 405),
+            (await client.post("/api/auth/login", **big), 413),
+            (await client.post("/graphql", **big), 413),
+            (await client.post("/graphql", json=[], headers={"Origin": APP}), 400),
+            (await client.options("/graphql", headers={"Origin": APP, "Access-Control-Request-Method": "POST"}), 200),
+        ]
+        strange = await client.get("/health", headers={"Origin": "https://evil.example"})
+        unasked = await client.get("/health")
+    for answer, status in answers:
+        assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (status, APP)
+        assert "Origin" in answer.headers["vary"]
+        assert answer.headers["x-request-id"]
+    for answer in (strange, unasked):
+        assert "access-control-allow-origin" not in answer.headers
+        assert answer.headers["vary"] == "Origin"
