@@ -18,6 +18,8 @@ class HeadMiddleware:
 
         async def send_head(message: Message) -> None:
             if message["type"] == "http.response.start":
+                # The server looks there, too, for what it may send.
+                scope["method"] = "HEAD"
                 await send(message)
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
                 answering.cancel()
@@ -26,4 +28,3 @@ class HeadMiddleware:
             # A copy would hide from the log which route was found.
             scope["method"] = "GET"
             await self.app(scope, receive, send_head)
-        scope["method"] = "HEAD"

@@ -1,5 +1,6 @@
 """What HTTP asks of every answer: HEAD, redirects that stay here, and permission for apps on other origins."""
 
+import asyncio
 from pathlib import Path
 from typing import NoReturn
 
@@ -10,6 +11,7 @@ from fastapi import FastAPI
 from api.services import health
 from tests.conftest import client_of, make_settings, running
 from tests.doors.people import World
+from tests.live import LiveServer
 
 APP = "https://app.example.com"
 ONCE = {"x-request-id", "content-security-policy"}
@@ -50,6 +52,22 @@ async def test_the_head_of_a_stream_opens_none(app: FastAPI, client: httpx.Async
     assert (head.status_code, head.headers["content-type"]) == (200, "text/event-stream; charset=utf-8")
     assert head.content == b""
     assert list(app.state.hub.streams()) == []
+
+
+async def test_a_real_server_sends_heads_over_a_connection_that_goes_on(live_server: LiveServer) -> None:
+    async with httpx.AsyncClient(base_url=live_server.url) as client:
+        for path in ("/health", "/docs", "/nowhere", "/api/items"):
+            got, head = await client.get(path), await client.head(path)
+            assert (head.status_code, head.content) == (got.status_code, b"")
+            assert head.headers["content-length"] == got.headers["content-length"]
+        who = {"email": live_server.admin_email, "password": live_server.admin_password}
+        token = (await client.post("/api/auth/login", json=who)).json()["access_token"]
+        client.headers["Authorization"] = f"Bearer {token}"
+        home = (await client.get("/api/users/me")).json()["personal_workspace_id"]
+        async with asyncio.timeout(10):
+            assert (await client.head(f"/api/workspaces/{home}/changes/stream")).status_code == 200
+        assert (await client.get("/health")).status_code == 200
+    assert '"level": "error"' not in live_server.log.read_text()
 
 
 async def test_what_only_takes_other_methods_takes_no_head(client: httpx.AsyncClient) -> None:
