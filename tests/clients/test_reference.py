@@ -9,7 +9,7 @@ from tests.clients.conftest import RunNode
 from tests.live import LiveServer
 
 ABSENT = object()
-VALUES = (ABSENT, None, "", "x", 0, 7, False, True, [], ["x"], {}, {"a": 1})
+VALUES: tuple[Any, ...] = (ABSENT, None, "", "x", 0, 7, False, True, [], ["x"], {}, {"a": 1})
 KINDS = (*WITHOUT_ID, *WITH_ID)
 
 

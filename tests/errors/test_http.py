@@ -2,7 +2,7 @@
 
 import asyncio
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import httpx
 import pytest
@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from api.services import health
 from tests.conftest import client_of, make_settings, running
 from tests.doors.people import World
-from tests.live import LiveServer
+from tests.live import serve
 
 APP = "https://app.example.com"
 ONCE = {"x-request-id", "content-security-policy"}
@@ -54,20 +54,20 @@ async def test_the_head_of_a_stream_opens_none(app: FastAPI, client: httpx.Async
     assert list(app.state.hub.streams()) == []
 
 
-async def test_a_real_server_sends_heads_over_a_connection_that_goes_on(live_server: LiveServer) -> None:
-    async with httpx.AsyncClient(base_url=live_server.url) as client:
+async def test_a_real_server_sends_heads_over_a_connection_that_goes_on(database_url: str, tmp_path: Path) -> None:
+    async with serve(database_url, tmp_path) as server, httpx.AsyncClient(base_url=server.url) as client:
         for path in ("/health", "/docs", "/nowhere", "/api/items"):
             got, head = await client.get(path), await client.head(path)
             assert (head.status_code, head.content) == (got.status_code, b"")
             assert head.headers["content-length"] == got.headers["content-length"]
-        who = {"email": live_server.admin_email, "password": live_server.admin_password}
+        who = {"email": server.admin_email, "password": server.admin_password}
         token = (await client.post("/api/auth/login", json=who)).json()["access_token"]
         client.headers["Authorization"] = f"Bearer {token}"
         home = (await client.get("/api/users/me")).json()["personal_workspace_id"]
         async with asyncio.timeout(10):
             assert (await client.head(f"/api/workspaces/{home}/changes/stream")).status_code == 200
         assert (await client.get("/health")).status_code == 200
-    assert '"level": "error"' not in live_server.log.read_text()
+    assert '"level": "error"' not in server.log.read_text()
 
 
 async def test_what_only_takes_other_methods_takes_no_head(client: httpx.AsyncClient) -> None:
@@ -127,7 +127,7 @@ async def test_apps_on_other_origins_can_read_every_refusal(
     monkeypatch.setattr(health, "get_health", explode)
     settings = make_settings(database_url, tmp_path, cors_origins=[APP], body_limit_bytes=100)
     async with running(settings) as app, client_of(app) as client:
-        big = {
+        big: dict[str, Any] = {
             "content": b'{"email": "%s"}' % (b"x" * 200),
             "headers": {"Origin": APP, "Content-Type": "application/json"},
         }
