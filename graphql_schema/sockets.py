@@ -162,10 +162,6 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
         if not isinstance(error, WebSocketDisconnected):
             await super().handle_task_exception(error)
 
-    @staticmethod
-    def _get_pre_execution_close_reason(_error: GraphQLError) -> None:
-        """Close for no mistake in a document: it is told as an `error` of its operation, and the others go on."""
-
     @property
     def _sockets(self) -> Tally:
         sockets: Tally = self.view.sockets  # type: ignore[attr-defined]  # our router's

@@ -7,7 +7,9 @@ from typing import Any, NoReturn
 import httpx
 import pytest
 from fastapi import FastAPI
+from starlette.types import Message, Receive, Scope, Send
 
+from api.head import HeadMiddleware
 from api.services import health
 from tests.conftest import client_of, make_settings, running
 from tests.doors.people import World
@@ -52,6 +54,21 @@ async def test_the_head_of_a_stream_opens_none(app: FastAPI, client: httpx.Async
     assert (head.status_code, head.headers["content-type"]) == (200, "text/event-stream; charset=utf-8")
     assert head.content == b""
     assert list(app.state.hub.streams()) == []
+
+
+async def test_an_answer_without_an_end_ends_with_its_head(database_url: str) -> None:
+    async def endless(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await asyncio.Event().wait()
+
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async with asyncio.timeout(10):
+        await HeadMiddleware(endless)({"type": "http", "method": "HEAD"}, explode, send)
+    assert [message["type"] for message in sent] == ["http.response.start", "http.response.body"]
 
 
 async def test_a_real_server_sends_heads_over_a_connection_that_goes_on(database_url: str, tmp_path: Path) -> None:

@@ -73,6 +73,9 @@ async def test_half_a_surrogate_pair_is_refused_in_every_other_place(
         ("/api/items", {"title": "a", "fields": {HALF: 1}}),
         ("/api/auth/login", {"email": HALF, "password": "x"}),
     ]
+    for body, path in ((bodies[2][1], "after"), (bodies[5][1], ESCAPED)):
+        [refusal] = (await send(client, "/graphql", json.dumps(body), token)).json()["errors"]
+        assert (refusal["extensions"]["code"], paths(refusal["extensions"])) == ("VALIDATION_ERROR", [path])
     requests = [("POST", path, json.dumps(body)) for path, body in bodies]
     addresses = ("?text=%ED%A0%80", "?cursor=%FF", "?%ED%A0%80=1", "/%ED%A0%80")
     requests += [("GET", f"/api/items{address}", "") for address in addresses]
