@@ -113,7 +113,7 @@ async def test_a_slash_too_many_is_redirected_on_this_server(
     "path", ["//evil.example/", "//evil.example/api/items/", "/%2F/evil.example/", "/\\evil.example/"]
 )
 async def test_no_address_redirects_to_another_server(app: FastAPI, path: str) -> None:
-    sent: list[dict[str, object]] = []
+    sent: list[Message] = []
     scope = {
         "type": "http",
         "method": "GET",
@@ -123,10 +123,10 @@ async def test_no_address_redirects_to_another_server(app: FastAPI, path: str) -
         "headers": [(b"host", b"evil.example")],
     }
 
-    async def receive() -> dict[str, object]:
+    async def receive() -> Message:
         return {"type": "http.request"}
 
-    async def send(message: dict[str, object]) -> None:
+    async def send(message: Message) -> None:
         sent.append(message)
 
     await app(scope, receive, send)

@@ -88,7 +88,7 @@ async def test_half_a_surrogate_pair_is_refused_in_every_other_place(
             assert response.status_code in ({200} if path == "/graphql" else {400, 422})
         for name, value in (("If-Match", "\xff"), ("Authorization", "Bearer \xff.\xff"), ("X-Request-ID", "\xff")):
             bearer = {"Authorization": f"Bearer {token}"}
-            headers = [(key, text.encode("latin-1")) for key, text in {**bearer, name: value}.items()]
+            headers = [(key.encode(), text.encode("latin-1")) for key, text in {**bearer, name: value}.items()]
             answer = await client.patch(f"/api/items/{world.workspace}", json={"title": "a"}, headers=headers)
             assert answer.status_code in {400, 401, 404}
         assert [line for line in log.lines if line["level"] == "error"] == []
