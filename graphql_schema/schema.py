@@ -147,5 +147,3 @@ def _let_root_fields_fail_alone(schema: Schema) -> None:
         for field in root.fields.values() if root else ():
             if isinstance(field.type, GraphQLNonNull):
                 field.type = field.type.of_type
-
-

@@ -8,7 +8,7 @@ import pytest
 from fastapi import FastAPI
 
 from tests.conftest import AppFactory, client_of
-from tests.doors.people import World
+from tests.doors.people import World, make_person
 from tests.errors.captured_log import captured_log
 
 HALF = "\ud800"
@@ -115,8 +115,14 @@ async def test_numbers_beyond_a_double_are_refused_in_bodies_and_variables(
     assert (refusal["extensions"]["code"], paths(refusal["extensions"])) == ("VALIDATION_ERROR", ["first"])
 
 
-@pytest.mark.parametrize("number", ["1e999", "9" * 400, "-" + "9" * 5000], ids=["1e999", "400 digits", "5,000 digits"])
-async def test_numbers_beyond_a_double_are_refused_in_documents(client: httpx.AsyncClient, number: str) -> None:
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [("1e999", "BAD_REQUEST"), ("-1.5e400", "BAD_REQUEST"), ("9" * 400, "QUERY_TOO_COMPLEX")],
+    ids=["1e999", "-1.5e400", "400 digits"],
+)
+async def test_numbers_beyond_a_double_are_refused_in_documents(
+    client: httpx.AsyncClient, number: str, code: str
+) -> None:
     for query in (
         f"{{ items(first: {number}) {{ nodes {{ id }} }} }}",
         f"query($n: Int = {number}) {{ items(first: $n) {{ nodes {{ id }} }} }}",
@@ -124,10 +130,7 @@ async def test_numbers_beyond_a_double_are_refused_in_documents(client: httpx.As
         f'{{ changes(workspaceId: "00000000-0000-0000-0000-000000000000", after: {number}) {{ seq }} }}',
     ):
         [error] = (await client.post("/graphql", json={"query": query})).json()["errors"]
-        assert (error["extensions"]["code"], error["message"]) == (
-            "BAD_REQUEST",
-            "Numbers in a document must be finite.",
-        )
+        assert error["extensions"]["code"] == code
 
 
 async def test_json_literals_take_their_variables_as_they_were_sent(client: httpx.AsyncClient, world: World) -> None:
@@ -155,11 +158,13 @@ async def test_nothing_is_suggested_where_the_schema_is_hidden(make_app: AppFact
         {"query": "query($a: ItemSor) { me { id } }"},
         {"query": "{ items(sort: TITLE_AS) { nodes { id } } }"},
         {"query": 'mutation { createItem(input: {titel: "a", title: "b"}) { id } }'},
-        {"query": "query($s: ItemSort) { items(sort: $s) { nodes { id } } }", "variables": {"s": "TITLE_AS"}},
     ]
+    token = ""
     for hidden in (True, False):
         app = await make_app(graphql_introspection=not hidden)
+        token = token or (await make_person(app, "guesser")).token
         async with client_of(app) as client:
+            client.headers["Authorization"] = f"Bearer {token}"
             told = [(await client.post("/graphql", json=guess)).text for guess in guesses]
         assert ["Did you mean" in text for text in told] == [not hidden] * len(guesses)
         assert all('"errors"' in text for text in told)

@@ -87,7 +87,8 @@ NEVER_RAN = [
     ({"query": "{ me {"}, 400, 200, "BAD_REQUEST"),
     ({"query": "{ colour }"}, 400, 200, "BAD_REQUEST"),
     ({"query": QUERY, "operationName": "other"}, 400, 200, "BAD_REQUEST"),
-    ({"query": "query($id: UUID!) { item(id: $id) { id } }"}, 400, 200, "VALIDATION_ERROR"),
+    ({"query": "mutation($i: Login!) { login(input: $i) { tokenType } }"}, 400, 200, "VALIDATION_ERROR"),
+    ({"query": "{ me { name } }"}, 401, 200, "UNAUTHENTICATED"),
     ({"query": "{ " + "a: __typename " * 1000 + "}"}, 400, 200, "QUERY_TOO_COMPLEX"),
     ({"query": "subscription { changes { seq } }"}, 400, 400, "BAD_REQUEST"),
     ({"query": QUERY, "variables": []}, 400, 400, "BAD_REQUEST"),
@@ -109,9 +110,15 @@ async def test_what_never_ran_has_no_data_and_a_status_that_says_so(
     assert response.json()["data"] is None
 
 
-async def test_what_ran_answers_200_whatever_became_of_it(client: httpx.AsyncClient) -> None:
-    response = await client.post("/graphql", json={"query": "{ me { name } }"}, headers={"Accept": RESPONSE})
-    assert (response.status_code, response.json()["data"]) == (200, {"me": None})
+async def test_what_ran_answers_200_whatever_became_of_it(client: httpx.AsyncClient, world: World) -> None:
+    response = await client.post(
+        "/graphql",
+        json={"query": f'{{ item(id: "{world.workspace}") {{ id }} }}'},
+        headers={"Accept": RESPONSE, "Authorization": f"Bearer {world.viewer.token}"},
+    )
+    assert (response.status_code, response.headers["content-type"]) == (200, RESPONSE)
+    assert response.json()["data"] == {"item": None}
+    assert response.json()["errors"][0]["extensions"]["code"] == "NOT_FOUND"
 
 
 @pytest.mark.parametrize(

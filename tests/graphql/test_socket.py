@@ -79,7 +79,9 @@ async def test_the_socket_speaks_for_whom_its_parameters_name(server: LiveServer
     for parameters, message in (({}, "Sign in first"), ({"Authorization": "Bearer x"}, ""), ({"Authorization": 1}, "")):
         async with socket(server) as connection:
             await exchange(connection, type="connection_init", payload=parameters)
-            (error,) = (await run(connection, ME))["errors"]
+            refusal = await exchange(connection, id="1", type="subscribe", payload={"query": ME})
+            (error,) = refusal["payload"]
+            assert refusal["type"] == "error"
             assert (error["extensions"]["code"], message in error["message"]) == ("UNAUTHENTICATED", True)
 
 
@@ -98,7 +100,7 @@ async def test_other_protocols_and_foreign_pages_are_refused(server: LiveServer)
         assert caught.value.rcvd.code == 4401
 
     async with socket(server) as connection:
-        await exchange(connection, type="connection_init", payload={})
+        await exchange(connection, type="connection_init", payload={"Authorization": await sign_in(server)})
         deep = "{ workspaces(first: 100) { nodes { items(first: 100) { nodes { id } } } } }"
         refusal = await exchange(connection, id="1", type="subscribe", payload={"query": deep})
         (error,) = refusal["payload"]
