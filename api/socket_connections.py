@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import CloseCode, Frame
 
@@ -45,6 +46,17 @@ class SocketProtocol(Guarded, WebSocketsSansIOProtocol):
             super().data_received(data[begin : begin + SLICE_BYTES])
             if self._empty_frames > MOST_EMPTY_FRAMES:
                 self._give_up(CloseCode.POLICY_VIOLATION, "Too many frames that say nothing")
+
+    async def send(self, message: Any) -> None:
+        """Send what the application says, unless the connection was closed behind its back, as for a broken frame.
+
+        Raises:
+            ClientDisconnected: it was. uvicorn would call it a mistake of the application.
+        """
+        await self.writable.wait()
+        if self.close_sent:
+            raise ClientDisconnected
+        await super().send(message)
 
     def handle_ping(self) -> None:
         """Answer a ping."""

@@ -1,5 +1,6 @@
 """The socket: graphql-transport-ws alone, with who asks in the connection's parameters."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,10 +12,12 @@ import pytest
 from gql import Client, gql
 from gql.transport.exceptions import TransportQueryError
 from gql.transport.websockets import WebsocketsTransport
+from uvicorn.protocols.utils import ClientDisconnected
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.typing import Subprotocol
 
+from api.socket_connections import SocketProtocol
 from tests.live import LiveServer, serve
 
 ME = "{ me { email } }"
@@ -107,3 +110,14 @@ async def test_other_protocols_and_foreign_pages_are_refused(server: LiveServer)
         assert (refusal["type"], refusal["id"]) == ("error", "1")
         assert error["extensions"]["code"] == "QUERY_TOO_COMPLEX"
         assert error["extensions"]["details"] == {"limit": "cost", "maximum": 20_000, "actual": 20_201}
+
+
+async def test_an_answer_to_who_was_closed_meanwhile_is_no_mistake_of_the_application() -> None:
+    """The moment between the end of a connection and the news of it is too short to be met from outside."""
+    connection = SocketProtocol.__new__(SocketProtocol)
+    connection.writable = asyncio.Event()
+    connection.writable.set()
+    connection.close_sent = True
+    for message in ({"type": "websocket.send", "text": "{}"}, {"type": "websocket.close", "code": 4400}):
+        with pytest.raises(ClientDisconnected):
+            await connection.send(message)
