@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 from fastapi import FastAPI
@@ -28,10 +29,10 @@ class Hashing:
     def held(self, patch: pytest.MonkeyPatch) -> Iterator[None]:
         verify = Passwords.verify
 
-        async def slow(passwords: Passwords, password: str, password_hash: str | None) -> bool:
+        async def slow(passwords: Passwords, password: str, password_hash: str | None, **whose: Any) -> bool:
             self.begun.set()
             await self.go.wait()
-            return await verify(passwords, password, password_hash)
+            return await verify(passwords, password, password_hash, **whose)
 
         with patch.context() as patched:
             patched.setattr(Passwords, "verify", slow)

@@ -125,10 +125,10 @@ async def test_an_administrator_who_loses_the_right_while_a_password_is_hashed_c
         message = "Only administrators may create administrators."
     hash_ = Passwords.hash
 
-    async def slow(self: Passwords, password: str) -> str:
+    async def slow(self: Passwords, password: str, **whose: Any) -> str:
         async with database.write() as uow:
             await uow.session.execute(update(User).where(User.id == world.administrator.id).values(**values))
-        return await hash_(self, password)
+        return await hash_(self, password, **whose)
 
     monkeypatch.setattr(Passwords, "hash", slow)
     data = {"name": "New", "email": "new@example.com", "password": PASSWORD, "password_confirm": PASSWORD}
@@ -144,13 +144,13 @@ async def test_of_two_changes_of_a_password_the_one_that_proved_the_old_one_too_
     hash_ = Passwords.hash
     late = True
 
-    async def overtaken(self: Passwords, password: str) -> str:
+    async def overtaken(self: Passwords, password: str, **whose: Any) -> str:
         nonlocal late
         if late:
             late = False
             data = {"password": "First horse 1", "password_confirm": "First horse 1", "current_password": PASSWORD}
             await door.call("update_me", token=world.editor.token, data=data)
-        return await hash_(self, password)
+        return await hash_(self, password, **whose)
 
     monkeypatch.setattr(Passwords, "hash", overtaken)
     data = {"password": "Other horse 1", "password_confirm": "Other horse 1", "current_password": PASSWORD}
