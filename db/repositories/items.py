@@ -7,10 +7,8 @@ from typing import Any, Literal
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, ScalarSelect, Select, exists, select
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.functions import GenericFunction
 
+from db.json_texts import JsonTexts
 from db.models import Item, ItemStatus
 from db.paging import Nested, Page, PageRequest, Sort, fetch_page, fetch_pages
 from db.repositories.item_search import contains
@@ -73,26 +71,9 @@ class ItemCriteria:
         return [trash, *(terms[name](value) for name, value in given.items() if value is not None)]
 
 
-class _JsonTexts(GenericFunction[str]):
-    """The elements of a JSON array as rows, by each database's own name for it."""
-
-    name = "json_texts"
-    inherit_cache = True
-
-
-@compiles(_JsonTexts, "sqlite")
-def _sqlite_texts(element: _JsonTexts, compiler: SQLCompiler, **options: Any) -> str:
-    return f"json_each({compiler.process(element.clauses, **options)})"
-
-
-@compiles(_JsonTexts, "postgresql")
-def _postgresql_texts(element: _JsonTexts, compiler: SQLCompiler, **options: Any) -> str:
-    return f"json_array_elements_text({compiler.process(element.clauses, **options)})"
-
-
 def has_tag(tag: str) -> ColumnElement[bool]:
     """Return the condition that an item carries exactly this tag."""
-    tags = _JsonTexts(Item.tags).table_valued("value")
+    tags = JsonTexts(Item.tags).table_valued("value")
     return exists().where(tags.c.value == tag)
 
 
