@@ -198,6 +198,16 @@ class Settings(BaseSettings):
     streams_max_per_user: Annotated[
         Count, Field(description="Most subscriptions and event streams of a user at once, per process.")
     ] = 200
+    streams_max_cost_per_user: Annotated[
+        Count,
+        Field(
+            description="Most that one event may cost in all subscriptions and event streams of a user, per process; "
+            "counted as for GRAPHQL_MAX_COST, an event of REST as one."
+        ),
+    ] = 20_000
+    streams_memory_bytes: Annotated[
+        Count, Field(description="Memory for the recent changes that open streams are told from, per process.")
+    ] = 64 * 1024 * 1024
     socket_init_seconds: Annotated[float, Field(gt=0, description="How long a socket may stay silent at first.")] = 10.0
     socket_max_subscriptions: Annotated[Count, Field(description="Most subscriptions at once on one socket.")] = 50
     socket_max_per_user: Annotated[Count, Field(description="Most open sockets of a user, per process.")] = 50

@@ -24,12 +24,13 @@ from api.openapi import DESCRIPTION, SERVERS, TAGS, describe
 from api.request_log import RequestLogMiddleware
 from api.routers import API_ROUTERS, SERVICE_ROUTERS
 from api.services.live.bus import LocalBus, RedisBus
-from api.services.live.hub import Hub, HubOptions
+from api.services.live.hub import Hub
+from api.services.live.options import HubOptions
 from api.services.retention import keep_trimmed
 from api.shutdown import at_exit_signal, end_with_parent
-from db.engine import Database
+from db.engine import Database, Shares
 from graphql_schema.router import graphql_router
-from graphql_schema.sharing import SharedResults
+from graphql_schema.shared_results import SharedResults
 
 logger = structlog.get_logger("twofold")
 
@@ -41,13 +42,23 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     database = Database(settings.database_address, settings.database_options)
 
     bus = RedisBus(settings.redis_url, settings.installation) if settings.redis_url else LocalBus()
-    options = HubOptions(beat=settings.live_beat_seconds, streams_per_user=settings.streams_max_per_user)
+    reads = Shares.of(settings.database_pool_size).reads
+    options = HubOptions(
+        beat=settings.live_beat_seconds,
+        rings_bytes=settings.streams_memory_bytes,
+        # What requests need is not the streams' to take, nor one user's what the other streams need.
+        turns=max(reads // 2, 1),
+        turns_per_user=max(reads // 4, 1),
+        streams_per_user=settings.streams_max_per_user,
+        cost_per_user=settings.streams_max_cost_per_user,
+    )
     hub = Hub(database, bus, options)
+    shared_results = SharedResults(hub.turns)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         end_with_parent()
-        async with hub.running(), _trimming(database, settings.log_retention_days):
+        async with hub.running(), shared_results.running(), _trimming(database, settings.log_retention_days):
             # What is there for good is no longer looked through for garbage, which held everybody for 0.1 s.
             gc.collect()
             gc.freeze()
@@ -75,7 +86,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.database = database
     app.state.identity = settings.identity()
     app.state.hub = hub
-    app.state.shared_results = SharedResults()
+    app.state.shared_results = shared_results
     app.state.pace = Pace()
     install_error_handlers(app)
     for router in API_ROUTERS:

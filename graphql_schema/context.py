@@ -1,7 +1,8 @@
 """What an operation works with. No session lives here: each root field and each batch opens its own."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -21,7 +22,7 @@ from api.services.live.streams import Stream, open_stream
 from db.errors import DatabaseError
 from db.unit_of_work import ReadUnit, UnitOfWork
 from graphql_schema.batches import Batches
-from graphql_schema.sharing import SharedResults
+from graphql_schema.shared_results import SharedResults
 
 T = TypeVar("T")
 
@@ -39,6 +40,7 @@ class Context(BaseContext):
         self._batches = Batches(lambda: self._turning > 0)
         self._streams: set[Stream] = set()
         self._opener: Actor | None = None
+        self._reading: AbstractAsyncContextManager[Any] = nullcontext()
         self._trouble: DatabaseError | None = None
         self.actor: Actor = ANONYMOUS
 
@@ -94,22 +96,23 @@ class Context(BaseContext):
         shared: SharedResults = self._connection.app.state.shared_results
         return shared
 
-    def as_actor(self, actor: Actor) -> "Context":
-        """Return a context of the same connection with somebody else's eyes."""
+    def for_event(self, actor: Actor) -> "Context":
+        """Return a context for one event, with these eyes. It reads one batch at a time, on one connection."""
         other = Context(self._connection)
         other.actor = actor
+        other._reading = asyncio.Lock()
         return other
 
     @asynccontextmanager
-    async def stream(self, workspace_id: UUID, after: int | None) -> AsyncIterator[Stream]:
-        """Open a stream, which `renew` reaches as long as it is open.
+    async def stream(self, workspace_id: UUID, after: int | None, *, cost: int) -> AsyncIterator[Stream]:
+        """Open a stream of events that cost so much, which `renew` reaches as long as it is open.
 
         Raises:
             AppError: VALIDATION_ERROR for a number that cannot be one; and see `open_stream`.
         """
         seq = None if after is None else ChangeQuery(after=after).after
         actor = self.actor
-        async with open_stream(get_hub(self._connection), actor, workspace_id, seq) as stream:
+        async with open_stream(get_hub(self._connection), actor, workspace_id, seq, cost=cost) as stream:
             stream.is_response = self._connection.scope["type"] == "http"
             self._streams.add(stream)
             if self.actor is not actor and self.actor.user_id == stream.user_id:
@@ -165,7 +168,7 @@ class Context(BaseContext):
         """
 
         async def load(parents: list[UUID]) -> Sequence[T]:
-            async with self.read() as uow:
+            async with self._reading, self.read() as uow:
                 return await batch(uow, self.actor, parents, **arguments)
 
         answer: T = await self._batches.ask((batch, repr(sorted(arguments.items()))), load, parent)

@@ -1,7 +1,7 @@
 """Subscriptions: the change log as it grows."""
 
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import AbstractAsyncContextManager, aclosing
 from datetime import datetime
 from enum import StrEnum
 from inspect import cleandoc
@@ -16,10 +16,12 @@ from api.schemas import items as schemas
 from api.schemas.changes import MAX_STATE, VERSION
 from api.services import users
 from api.services.live.events import Event, changes_of, items_of, messages_of
+from api.services.live.streams import Stream
 from db.models import EntityKind
 from db.models import User as UserRow
 from graphql_schema.context import Info
 from graphql_schema.from_pydantic import model_or
+from graphql_schema.price import cost_of
 from graphql_schema.scalars import BigInt
 from graphql_schema.types import WHERE
 
@@ -165,6 +167,10 @@ class MessageEvent(LiveEvent):
         return root.entity(EntityKind.MESSAGE)
 
 
+def _open(info: Info, workspace_id: UUID, after: int | None) -> AbstractAsyncContextManager[Stream]:
+    return info.context.stream(workspace_id, after, cost=cost_of(info._raw_info))  # noqa: SLF001 - no public name
+
+
 @strawberry.type(description="Watching. A stream ends with an error of the catalogue when its right ends.")
 class Subscription:
     """All subscriptions; each yields the service's events."""
@@ -172,7 +178,7 @@ class Subscription:
     @strawberry.subscription(description="Every change of a workspace.", graphql_type=ChangeEvent)
     async def changes(self, info: Info, workspace_id: Watched, after: Resume = None) -> AsyncGenerator[Event, None]:
         """Follow the log."""
-        async with info.context.stream(workspace_id, after) as stream, aclosing(changes_of(stream)) as events:
+        async with _open(info, workspace_id, after) as stream, aclosing(changes_of(stream)) as events:
             async for event in events:
                 yield event
 
@@ -190,7 +196,7 @@ class Subscription:
     ) -> AsyncGenerator[Event, None]:
         """Follow a view."""
         where = model_or(filter, schemas.ItemFilter)
-        async with info.context.stream(workspace_id, after) as stream, aclosing(items_of(stream, where)) as events:
+        async with _open(info, workspace_id, after) as stream, aclosing(items_of(stream, where)) as events:
             async for event in events:
                 yield event
 
@@ -205,6 +211,6 @@ class Subscription:
         after: Resume = None,
     ) -> AsyncGenerator[Event, None]:
         """Follow a conversation."""
-        async with info.context.stream(workspace_id, after) as stream, aclosing(messages_of(stream, item_id)) as events:
+        async with _open(info, workspace_id, after) as stream, aclosing(messages_of(stream, item_id)) as events:
             async for event in events:
                 yield event

@@ -20,6 +20,7 @@ from graphql import (
     GraphQLInterfaceType,
     GraphQLNamedType,
     GraphQLObjectType,
+    GraphQLResolveInfo,
     GraphQLSchema,
     InlineFragmentNode,
     IntValueNode,
@@ -155,6 +156,12 @@ class Measurer:
             defaults = {one.variable.name.value: one.default_value for one in self.operation.variable_definitions or ()}
             return self._value(defaults.get(name))
         return int(node.value) if isinstance(node, IntValueNode) else None
+
+
+def cost_of(info: GraphQLResolveInfo[Any]) -> int:
+    """Return the price of the operation that is being executed; of a subscription, that of each of its events."""
+    variables: Mapping[str, Any] = info.variable_values  # type: ignore[assignment]  # Strawberry gives the plain dict
+    return int(Measurer(info.schema, info.fragments, info.operation, variables).measure().cost)
 
 
 def _definition(parent: GraphQLNamedType | None, name: str) -> GraphQLField | None:

@@ -20,6 +20,7 @@ from api.core.assets import content_security_policy
 from api.core.errors import INTERNAL, STATUS, AppError, ErrorCode, to_app_error
 from api.core.media_types import EVENT_STREAM, HTML, JSON, Accepted
 from api.core.tally import Tally
+from api.core.turns import Turns
 from api.request_log import record_of
 from graphql_schema.context import Context, get_context
 from graphql_schema.errors import extensions
@@ -28,7 +29,7 @@ from graphql_schema.graphiql import ASSETS, graphiql_page
 from graphql_schema.json_text import encode, writable
 from graphql_schema.requests import read_request
 from graphql_schema.schema import NeedsStreamError, Schema, create_schema
-from graphql_schema.sharing import encode_shared
+from graphql_schema.shared_results import encode_shared
 from graphql_schema.sockets import SocketAdapter, SocketHandler
 
 logger = structlog.get_logger("twofold.graphql")
@@ -37,6 +38,9 @@ GRAPHQL_PATH = "/graphql"
 LOGIN_PATH = "/api/auth/login"
 RESPONSE_JSON = "application/graphql-response+json"
 """The media type whose statuses tell what became of a request (GraphQL over HTTP, "Media Types")."""
+
+MOST_BEGINNINGS = 4
+"""How many users' operations on sockets are begun at once: they are read and judged without a pause."""
 
 PROTOCOLS: Sequence[str] = (GRAPHQL_TRANSPORT_WS_PROTOCOL,)
 
@@ -67,6 +71,7 @@ class Router(GraphQLRouter[Context, None]):
         self._settings = settings
         self.most_subscriptions = settings.socket_max_subscriptions
         self.sockets = Tally(settings.socket_max_per_user)
+        self.beginnings = Turns(MOST_BEGINNINGS, 1)
 
     async def run(self, request: Any, context: Any = None, root_value: Any = None) -> Any:
         """Serve a request or a socket."""

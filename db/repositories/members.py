@@ -3,9 +3,10 @@
 from collections.abc import Collection, Mapping, Sequence
 from uuid import UUID
 
-from sqlalchemy import Select, func, select, tuple_
+from sqlalchemy import JSON, Select, Uuid, cast, func, literal, select, tuple_
 from sqlalchemy.orm import joinedload
 
+from db.json_texts import JsonTexts
 from db.models import Member, Role, User
 from db.paging import Nested, Page, PageRequest, Sort, fetch_page, fetch_pages
 from db.repositories.workspaces import readable
@@ -80,11 +81,16 @@ async def pages_of_workspaces(
     return [pages[workspace] for workspace in workspaces]
 
 
-async def pairs(
-    session: ReadSession, user_ids: Sequence[UUID], workspace_ids: Collection[UUID]
-) -> set[tuple[UUID, UUID]]:
-    """Return workspace and user of every membership between them."""
+async def existing(session: ReadSession, pairs: Collection[tuple[UUID, UUID]]) -> set[tuple[UUID, UUID]]:
+    """Return those of the pairs of a workspace and a user that are memberships.
+
+    The pairs travel as one value, however many they are: a list in the statement would be planned and bound one
+    by one, and SQLite would look through the whole table for it.
+    """
+    texts = literal([workspace_id.hex + user_id.hex for workspace_id, user_id in pairs], JSON)
+    asked = JsonTexts(texts).table_valued("value")
+    workspace_id, user_id = func.substr(asked.c.value, 1, 32), func.substr(asked.c.value, 33)
     statement = select(Member.workspace_id, Member.user_id).where(
-        Member.user_id.in_(user_ids), Member.workspace_id.in_(workspace_ids)
+        Member.workspace_id == cast(workspace_id, Uuid), Member.user_id == cast(user_id, Uuid)
     )
     return {(row.workspace_id, row.user_id) for row in await session.rows(statement)}

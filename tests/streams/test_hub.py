@@ -3,30 +3,39 @@
 import asyncio
 import contextlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import event
 
+from api.core.actor import UserActor
 from api.core.errors import AppError
 from api.schemas.items import ItemCreate
 from api.schemas.users import UserUpdate
 from api.schemas.workspaces import MemberAdd
+from api.services import access
 from api.services.items import create_item
 from api.services.live.bus import LocalBus
-from api.services.live.hub import Hub, HubOptions
+from api.services.live.hub import Hub
+from api.services.live.options import HubOptions
 from api.services.live.streams import open_stream
 from api.services.members import add_member, remove_member
 from api.services.users import update_user
 from api.services.workspaces import delete_workspace
 from db.engine import Database
 from db.models import Role
-from db.repositories import workspaces
+from db.repositories import changes, workspaces
 from db.session import ReadSession
 from tests.chaos.waiting import until
 from tests.doors.people import World
 from tests.streams.following import following
+
+NEVER = 600.0
+"""A beat in seconds that no test waits for."""
 
 
 async def write(app: FastAPI, world: World, number: int) -> int:
@@ -251,6 +260,209 @@ async def test_a_commit_during_the_look_at_such_a_number_is_told_at_once(
         hub.wake_workspace(world.workspace, begin + 5000)
         await follower.reach(begin + 1)
     assert (looked, follower.seqs) == (True, [begin + 1])
+
+
+async def test_what_is_committed_while_a_stream_looks_for_the_end_of_the_log_is_told(
+    app: FastAPI, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin = await write(app, world, 1)
+    hub = Hub(app.state.database, LocalBus(), HubOptions(beat=NEVER, rights_beat=NEVER))
+    see = access.see
+
+    async def late(*arguments: Any) -> Any:
+        workspace = await see(*arguments)
+        monkeypatch.setattr(access, "see", see)
+        await write(app, world, 1)
+        return workspace
+
+    monkeypatch.setattr(access, "see", late)
+    async with hub.running(), following(hub, world.viewer.actor, world.workspace) as follower:
+        await follower.reach(begin + 1)
+    assert [event.seq for event in follower.events] == [begin, begin + 1]
+
+
+async def test_the_table_is_read_with_the_subscribers_own_eyes(app: FastAPI, world: World) -> None:
+    await write(app, world, 10)
+    hub = Hub(app.state.database, LocalBus(), HubOptions(ring_entries=1, stream_page=3))
+    async with open_stream(hub, world.viewer.actor, world.workspace, 0) as stream:
+        told = stream.changes()
+        assert [(await anext(told)).seq for _ in range(3)] == [1, 2, 3]
+        # The hub's beats do not run, and the end of the log, where the removal stands, is far.
+        await remove_viewer(app, world)
+        with pytest.raises(AppError) as caught:
+            await anext(told)
+    assert caught.value.code == "FORBIDDEN"
+
+
+async def test_what_is_behind_waits_for_its_turn_and_what_is_live_does_not(app: FastAPI, world: World) -> None:
+    end = await write(app, world, 10)
+    hub = Hub(app.state.database, LocalBus(), HubOptions(turns=2, turns_per_user=1))
+    viewer, editor = world.viewer.actor, world.editor.actor
+    async with (
+        hub.running(),
+        open_stream(hub, viewer, world.workspace, 0) as behind,
+        following(hub, viewer, world.workspace, after=end) as live,
+    ):
+        place = hub.turns.ask(world.viewer.id)
+        told = behind.changes()
+        first = asyncio.create_task(anext(told))
+        await write(app, world, 1)
+        await live.reach(end + 1)
+        # Somebody else's turns are their own.
+        async with following(hub, editor, world.workspace, after=0) as other:
+            await other.reach(end + 1)
+        assert not first.done()
+        hub.turns.leave(place)
+        assert (await first).seq == 1
+        assert [(await anext(told)).seq for _ in range(end)] == numbers(2, end + 1)
+
+
+async def test_who_waits_for_its_turn_is_told_at_once_that_its_right_ended(app: FastAPI, world: World) -> None:
+    await write(app, world, 10)
+    hub = Hub(app.state.database, LocalBus(), HubOptions(beat=NEVER, rights_beat=NEVER, turns_per_user=1))
+    async with hub.running(), open_stream(hub, world.viewer.actor, world.workspace, 0) as stream:
+        place = hub.turns.ask(world.viewer.id)
+        first = asyncio.create_task(anext(stream.changes()))
+        await asyncio.sleep(0)
+        await remove_viewer(app, world)
+        with pytest.raises(AppError) as caught:
+            await asyncio.wait_for(first, 10)
+        assert caught.value.code == "FORBIDDEN"
+        hub.turns.leave(place)
+
+
+async def test_to_open_a_stream_and_to_look_at_its_standing_take_a_turn(app: FastAPI, world: World) -> None:
+    end = await write(app, world, 1)
+    hub = Hub(app.state.database, LocalBus(), HubOptions(beat=NEVER, rights_beat=NEVER, turns_per_user=1))
+    viewer, workspace = world.viewer.actor, world.workspace
+    async with hub.running(), following(hub, viewer, workspace, after=end) as live:
+        place = hub.turns.ask(world.viewer.id)
+        opening = asyncio.create_task(open_stream(hub, viewer, workspace, 0).__aenter__())
+        async with following(hub, world.editor.actor, workspace) as other:
+            await other.reach(end)
+        # The end of the right, from a process that does not tell: it is read in the log.
+        await _remove_viewer_elsewhere(app, world)
+        hub.wake_workspace(workspace, end + 1)
+        channel = hub.channels[workspace]
+
+        async def is_read() -> bool:
+            return channel.ring.head == end + 1
+
+        await until(is_read)
+        assert (opening.done(), live.error) == (False, None)
+        hub.turns.leave(place)
+        assert (await live.ended()).code == "FORBIDDEN"
+        with pytest.raises(AppError) as caught:
+            await opening
+    assert (caught.value.code, live.seqs) == ("NOT_FOUND", [])
+
+
+async def _remove_viewer_elsewhere(app: FastAPI, world: World) -> None:
+    other = Database(app.state.settings.database_address)
+    async with other.write() as uow:
+        await remove_member(uow, world.admin.actor, world.workspace, world.viewer.id)
+    await other.dispose()
+
+
+async def test_who_may_not_open_a_stream_hears_so_even_if_rights_are_looked_at_meanwhile(
+    app: FastAPI, world: World
+) -> None:
+    hub = Hub(app.state.database, LocalBus(), HubOptions(beat=NEVER, rights_beat=NEVER, turns_per_user=1))
+    place = hub.turns.ask(world.stranger.id)
+    opening = asyncio.create_task(open_stream(hub, world.stranger.actor, world.workspace, 0).__aenter__())
+    await asyncio.sleep(0)
+    await hub.look_at_rights()
+    hub.turns.leave(place)
+    with pytest.raises(AppError) as caught:
+        await opening
+    assert caught.value.code == "NOT_FOUND"
+
+
+async def test_a_replay_lets_the_rest_of_the_process_go_before_each_page(app: FastAPI, world: World) -> None:
+    begin = await write(app, world, 1)
+    hub = Hub(app.state.database, LocalBus(), HubOptions(beat=NEVER, rights_beat=NEVER, stream_page=5))
+    turns_of_the_loop = 0
+
+    async def witness() -> None:
+        nonlocal turns_of_the_loop
+        while True:
+            await asyncio.sleep(0)
+            turns_of_the_loop += 1
+
+    async with (
+        hub.running(),
+        following(hub, world.viewer.actor, world.workspace, after=begin) as live,
+        open_stream(hub, world.viewer.actor, world.workspace, begin) as behind,
+    ):
+        end = await write(app, world, 40)
+        await live.reach(end)
+        told = behind.changes()
+        watching = asyncio.create_task(witness())
+        # All of it is in the ring, so nothing else makes it wait.
+        assert [(await anext(told)).seq for _ in range(40)] == numbers(begin + 1, end)
+        watching.cancel()
+    assert turns_of_the_loop >= 7
+
+
+async def test_the_hub_reads_no_more_letters_at_once_than_it_may(
+    app: FastAPI, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin = await write(app, world, 1)
+    read = changes.after
+    asked: list[int] = []
+
+    async def after(*arguments: Any, letters: int, **named: Any) -> Any:
+        asked.append(letters)
+        return await read(*arguments, letters=letters, **named)
+
+    quiet = HubOptions(beat=NEVER, rights_beat=NEVER)
+    for options, letters in ((replace(quiet, page_letters=7000), 7000), (replace(quiet, ring_bytes=8000), 2000)):
+        hub = Hub(app.state.database, LocalBus(), options)
+        async with hub.running(), following(hub, world.viewer.actor, world.workspace, after=begin) as follower:
+            monkeypatch.setattr(changes, "after", after)
+            begin = await write(app, world, 1)
+            await follower.reach(begin)
+            monkeypatch.undo()
+        assert set(asked) == {letters}
+        asked.clear()
+
+
+async def test_who_may_have_missed_wake_ups_looks_for_changes_and_at_rights_at_once(app: FastAPI, world: World) -> None:
+    hub = Hub(Database(app.state.settings.database_address), LocalBus(), HubOptions(beat=NEVER, rights_beat=NEVER))
+    begin = await write(app, world, 1)
+    try:
+        async with (
+            hub.running(),
+            following(hub, world.editor.actor, world.workspace, after=begin) as watching,
+            following(hub, world.viewer.actor, world.viewer.home) as ending,
+        ):
+            await ending.reach(1)
+            await write(app, world, 1)
+            data = UserUpdate(disabled=True)
+            async with app.state.database.write() as uow:
+                administrator, identity = world.administrator.actor, app.state.identity
+                await update_user(uow, administrator, world.viewer.id, data, identity=identity)
+            hub.catch_up()
+            await watching.reach(begin + 1)
+            assert (await ending.ended()).code == "UNAUTHENTICATED"
+    finally:
+        await hub.database.dispose()
+
+
+async def test_a_token_that_expires_while_the_client_takes_nothing_is_noticed(app: FastAPI, world: World) -> None:
+    await write(app, world, 10)
+    assert isinstance(world.viewer.actor, UserActor)
+    brief = replace(world.viewer.actor, expires_at=datetime.now(UTC) + timedelta(seconds=0.2))
+    hub = Hub(app.state.database, LocalBus(), HubOptions(beat=NEVER, rights_beat=0.02))
+    async with hub.running(), open_stream(hub, brief, world.workspace, 0) as stream:
+
+        async def has_ended() -> bool:
+            return stream._error is not None
+
+        await until(has_ended)
+        with pytest.raises(AppError) as caught:
+            await anext(stream.changes())
+    assert caught.value.code == "UNAUTHENTICATED"
 
 
 async def test_the_beat_asks_once_for_all_workspaces(app: FastAPI, world: World) -> None:

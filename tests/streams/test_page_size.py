@@ -7,8 +7,8 @@ from fastapi import FastAPI
 from api.core.actor import SYSTEM
 from api.schemas.items import ItemUpdate
 from api.services.items import update_item
-from api.services.live.hub import HubOptions
-from api.services.live.ring import Ring
+from api.services.live.options import HubOptions
+from api.services.live.ring import Ring, RingMemory
 from db.engine import Database
 from db.models import Change
 from db.repositories import changes
@@ -53,7 +53,7 @@ async def test_a_page_from_the_ring_ends_where_it_gets_long_and_has_one_change_a
     app: FastAPI, world: World
 ) -> None:
     before = await long_and_short(app, world)
-    ring = Ring(before, max_entries=10, max_bytes=10**9)
+    ring = Ring(before, RingMemory(10**9), max_entries=10, max_bytes=10**9)
     ring.extend(await read(app, world, before, 10))
 
     def seqs(after: int, limit: int, letters: int) -> list[int] | None:

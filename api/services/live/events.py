@@ -25,10 +25,14 @@ class Event:
     """One entry of the log on its way to a subscriber; without a change it says how far the stream is."""
 
     seq: int
+    stream: Stream
     change: Change | None = None
     effect: Effect | None = None
-    # Of a replay: the time (monotonic, in seconds) since when its subscriber waits for it.
-    replayed_since: float | None = None
+
+    @property
+    def replayed_since(self) -> float | None:
+        """Of a replay, the time (monotonic, in seconds) since when its subscriber waits for it."""
+        return self.stream.opened_when if self.seq <= self.stream.opened_at else None
 
     def entity(self, kind: EntityKind) -> Output | None:
         """Return the entity as it was after the change, if it is of this kind and still was."""
@@ -60,11 +64,10 @@ async def changes_of(stream: Stream) -> AsyncGenerator[Event, None]:
         AppError: UNAUTHENTICATED or FORBIDDEN when the right of the stream ends.
     """
     if stream.begins_now:
-        yield Event(stream.seq)
+        yield Event(stream.seq, stream)
     async with aclosing(stream.changes()) as changes:
         async for change in changes:
-            is_replay = change.seq <= stream.opened_at
-            yield Event(change.seq, change, replayed_since=stream.opened_when if is_replay else None)
+            yield Event(change.seq, stream, change)
 
 
 async def items_of(stream: Stream, where: ItemFilter) -> AsyncGenerator[Event, None]:
@@ -104,7 +107,7 @@ async def _selected(stream: Stream, select: Callable[[Event, Change], Event | No
             chosen = event if event.change is None else select(event, event.change)
             passed_over = 0 if chosen else passed_over + 1
             if passed_over == MARK_AFTER:
-                chosen, passed_over = Event(event.seq), 0
+                chosen, passed_over = Event(event.seq, stream), 0
             if chosen:
                 yield chosen
 

@@ -6,59 +6,29 @@ if it fell behind, in the table. A slow client costs no memory, and misses nothi
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from typing import TypeVar
 from uuid import UUID
 
 import structlog
 
-from api.core.actor import SYSTEM
-from api.core.errors import INTERNAL, AppError, ErrorCode
-from api.core.tally import Tally
+from api.core.errors import AppError, ErrorCode
+from api.core.turns import Turns
 from api.services.live.bus import Bus
+from api.services.live.channel import Channel
+from api.services.live.options import HubOptions
 from api.services.live.rights import end_streams
-from api.services.live.ring import MEMORY_PER_LETTER, Ring
+from api.services.live.ring import RingMemory
 from api.services.live.streams import Stream
 from db.engine import Database
 from db.errors import DatabaseError
-from db.repositories import changes, workspaces
+from db.repositories import workspaces
 from db.unit_of_work import UnitOfWork
 
+T = TypeVar("T")
+
 logger = structlog.get_logger("twofold.hub")
-
-
-@dataclass(frozen=True)
-class HubOptions:
-    """Beats in seconds; the bounds of each workspace's ring; how many changes are read at once.
-
-    A stream whose client is slow holds a page of its own, so that one is short in letters, too.
-    """
-
-    beat: float = 5.0
-    rights_beat: float = 0.5
-    ring_entries: int = 1000
-    ring_bytes: int = 8 * 1024 * 1024
-    page: int = 200
-    stream_page: int = 50
-    stream_letters: int = 128 * 1024
-    streams_per_user: int = 200
-
-
-@dataclass
-class Channel:
-    """What the hub knows about one workspace that somebody watches."""
-
-    ring: Ring
-    wanted: int = 0
-    streams: set[Stream] = field(default_factory=set)
-    filling: asyncio.Task[None] | None = None
-    opened: bool = False
-
-    def wake(self) -> None:
-        """Let every stream look."""
-        for stream in self.streams:
-            stream.wake()
 
 
 class Hub:
@@ -68,16 +38,21 @@ class Hub:
         self.database = database
         self.bus = bus
         self.options = options or HubOptions()
+        self.turns = Turns(self.options.turns, self.options.turns_per_user)
         self.channels: dict[UUID, Channel] = {}
-        self._tally = Tally(self.options.streams_per_user)
-        self._checks = asyncio.Event()
+        self._memory = RingMemory(self.options.rings_bytes)
+        self._by_user: dict[UUID, set[Stream]] = {}
+        self._suspects: set[UUID] = set()
+        self._suspicion = asyncio.Event()
         self._beat_now = asyncio.Event()
+        self._rights_now = asyncio.Event()
         database.on_commit(self._committed)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Listen to the bus and keep the beats for the length of the block."""
-        tasks = [asyncio.create_task(work) for work in (self.bus.run(self), self._keep_beat(), self._keep_rights())]
+        works = (self.bus.run(self), self._keep_beat(), self._keep_rights(), self._follow_suspicion())
+        tasks = [asyncio.create_task(work) for work in works]
         try:
             yield
         finally:
@@ -94,52 +69,55 @@ class Hub:
         """Give the channel of the stream's workspace; it lives as long as anybody watches.
 
         Raises:
-            AppError: RATE_LIMITED if the user watches too much already.
+            AppError: RATE_LIMITED if the user watches too much already, in number or in cost; QUERY_TOO_COMPLEX
+                for what costs too much all by itself.
         """
-        if not self._tally.enter(stream.user_id):
-            most = self._tally.most
-            raise AppError(ErrorCode.RATE_LIMITED, f"You watch too much at once: at most {most} streams.", most=most)
+        own = self._by_user.get(stream.user_id, set())
+        self._check_limits(stream, own)
+        self._by_user[stream.user_id] = own
+        own.add(stream)
         channel = self.channels.get(stream.workspace_id)
         if channel is None:
-            ring = Ring(0, max_entries=self.options.ring_entries, max_bytes=self.options.ring_bytes)
-            channel = self.channels[stream.workspace_id] = Channel(ring)
+            channel = Channel(stream.workspace_id, self.database, self._memory, self.options)
+            self.channels[stream.workspace_id] = channel
         channel.streams.add(stream)
         try:
             yield channel
         finally:
+            own.discard(stream)
+            if not own:
+                del self._by_user[stream.user_id]
             channel.streams.discard(stream)
-            self._tally.leave(stream.user_id)
-            if not channel.streams and self.channels.get(stream.workspace_id) is channel:
+            if not channel.streams:
                 del self.channels[stream.workspace_id]
-                if channel.filling is not None:
-                    channel.filling.cancel()
+                channel.close()
 
-    def begin(self, channel: Channel, workspace_id: UUID, seq: int) -> None:
-        """Let a new channel's ring begin at a number that was read after the channel began to listen."""
-        if not channel.opened:
-            channel.opened = True
-            channel.ring.restart(seq)
-        self.wake_workspace(workspace_id, seq)
+    def _check_limits(self, stream: Stream, own: set[Stream]) -> None:
+        most, most_cost = self.options.streams_per_user, self.options.cost_per_user
+        if len(own) >= most:
+            raise AppError(ErrorCode.RATE_LIMITED, f"You watch too much at once: at most {most} streams.", most=most)
+        cost = stream.cost + sum(other.cost for other in own)
+        if cost > most_cost:
+            too_much = ErrorCode.QUERY_TOO_COMPLEX if stream.cost > most_cost else ErrorCode.RATE_LIMITED
+            message = f"You watch too much at once: an event in all your streams costs {cost}, at most {most_cost}."
+            raise AppError(too_much, message, limit="cost", maximum=most_cost, actual=cost)
 
     def wake_workspace(self, workspace_id: UUID, seq: int) -> None:
         """Fetch the changes up to this number, once, if anybody watches the workspace."""
         channel = self.channels.get(workspace_id)
-        if channel is None:
-            return
-        channel.wanted = max(channel.wanted, seq)
-        behind = channel.opened and channel.wanted > channel.ring.head
-        if behind and (channel.filling is None or channel.filling.done()):
-            channel.filling = asyncio.create_task(self._fill(workspace_id, channel))
+        if channel is not None:
+            channel.want(seq)
 
     def wake_user(self, user_id: UUID) -> None:
         """Look at the rights of a user's streams now."""
-        if user_id in self._tally:
-            self._checks.set()
+        if user_id in self._by_user:
+            self._suspects.add(user_id)
+            self._suspicion.set()
 
     def catch_up(self) -> None:
         """Look for changes and at rights now: wake-ups may have been missed."""
         self._beat_now.set()
-        self._checks.set()
+        self._rights_now.set()
 
     def say_goodbye(self) -> None:
         """End the streams that the server would wait for; sockets it closes by itself."""
@@ -149,8 +127,8 @@ class Hub:
 
     def streams(self) -> Iterator[Stream]:
         """Go through all streams of this process."""
-        for channel in list(self.channels.values()):
-            yield from list(channel.streams)
+        for own in list(self._by_user.values()):
+            yield from list(own)
 
     def _committed(self, uow: UnitOfWork) -> None:
         for workspace_id, seq in uow.last_seqs.items():
@@ -160,62 +138,48 @@ class Hub:
             self.wake_user(user_id)
             self.bus.send_user(user_id)
 
-    async def _fill(self, workspace_id: UUID, channel: Channel) -> None:
-        """Read what follows the ring's head and wake the streams, until nothing is missing."""
-        try:
-            while channel.wanted > channel.ring.head:
-                await self._extend(workspace_id, channel)
-                channel.wake()
-        except DatabaseError:
-            # Whoever asks for something meanwhile is told; the next beat tries again.
-            return
-        except Exception:
-            # A row of another version, say: who watches is told, instead of waiting for what never comes.
-            logger.exception("changes could not be read", workspace_id=str(workspace_id))
-            for stream in channel.streams:
-                stream.end(AppError(INTERNAL.code, INTERNAL.message))
+    async def look_for_changes(self) -> None:
+        """Make up for lost wake-ups."""
+        for piece in _pieces(list(self.channels), self.options.piece):
+            with _unstoppable("beat"):
+                async with self.database.own_read("beat") as uow:
+                    heads = await workspaces.heads(uow.session, piece)
+                for workspace_id, seq in heads.items():
+                    self.wake_workspace(workspace_id, seq)
 
-    async def _extend(self, workspace_id: UUID, channel: Channel) -> None:
-        ring, options = channel.ring, self.options
-        # What is heard of from here on counts for itself.
-        wanted, channel.wanted = channel.wanted, 0
-        if wanted - ring.head > options.ring_entries:
-            # Too far behind to be worth it: the streams read the table until they are near.
-            ring.restart(wanted - options.ring_entries // 2)
-        async with self.database.own_read("changes") as uow:
-            # No more than the ring can hold.
-            letters = options.ring_bytes // MEMORY_PER_LETTER
-            found = await changes.after(
-                uow.session, SYSTEM.scope(), workspace_id, ring.head, options.page, letters=letters
-            )
-            if not found:
-                # Not every number that was heard of is one of ours. What is true stands in the table.
-                wanted = (await workspaces.heads(uow.session, [workspace_id])).get(workspace_id, 0)
-                ring.restart(wanted)
-        ring.extend(found)
-        channel.wanted = max(channel.wanted, wanted)
+    async def look_at_rights(self) -> None:
+        """End all streams whose right ended."""
+        await self._judge(list(self.streams()))
 
     async def _keep_beat(self) -> None:
-        """Make up for lost wake-ups: one statement for all watched workspaces."""
         while True:
             await _either(self._beat_now, self.options.beat)
-            if self.channels:
-                with _unstoppable("beat"):
-                    async with self.database.own_read("beat") as uow:
-                        heads = await workspaces.heads(uow.session, list(self.channels))
-                    for workspace_id, seq in heads.items():
-                        self.wake_workspace(workspace_id, seq)
+            await self.look_for_changes()
 
     async def _keep_rights(self) -> None:
-        """End the streams whose rights ended: at once in this process and over the bus, else at the beat."""
         while True:
             # Whoever ended a right may itself be cut off from the bus: it is no reason to look less often.
-            await _either(self._checks, self.options.rights_beat)
-            streams = list(self.streams())
-            if streams:
-                with _unstoppable("rights"):
-                    async with self.database.own_read("rights") as uow:
-                        await end_streams(uow, streams)
+            await _either(self._rights_now, self.options.rights_beat)
+            await self.look_at_rights()
+
+    async def _follow_suspicion(self) -> None:
+        """End the streams of those whose rights ended, at once: in this process, or on another that told so."""
+        while True:
+            await self._suspicion.wait()
+            self._suspicion.clear()
+            suspects, self._suspects = self._suspects, set()
+            await self._judge([stream for user_id in suspects for stream in self._by_user.get(user_id, ())])
+
+    async def _judge(self, streams: Sequence[Stream]) -> None:
+        for piece in _pieces(streams, self.options.piece):
+            with _unstoppable("rights"):
+                async with self.database.own_read("rights") as uow:
+                    await end_streams(uow, piece)
+
+
+def _pieces(things: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    """Cut a list into pieces, so that the work on it is short, and fails for a few at most."""
+    return (things[start : start + size] for start in range(0, len(things), size))
 
 
 async def _either(event: asyncio.Event, seconds: float) -> None:

@@ -1,6 +1,7 @@
 """Streams end when their right ends."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from api.core.actor import UserActor
@@ -13,24 +14,19 @@ from db.unit_of_work import ReadUnit
 if TYPE_CHECKING:
     from api.services.live.streams import Stream
 
-# Both databases take some 32,000 values in one statement; each stream brings two.
-CHUNK = 10_000
-
 LOST = "You are no longer a member of this workspace, or it was deleted."
+EXPIRED = "The access token has expired. Sign in again."
 
 
 async def end_streams(uow: ReadUnit, streams: Sequence["Stream"]) -> None:
-    """End those streams whose user or membership is gone: two statements for all of them."""
-    for start in range(0, len(streams), CHUNK):
-        part = streams[start : start + CHUNK]
-        user_ids = list({stream.user_id for stream in part})
-        standings = await users.standings(uow.session, user_ids)
-        belongs = await members.pairs(uow.session, user_ids, {stream.workspace_id for stream in part})
-        for stream in part:
-            is_member = (stream.workspace_id, stream.user_id) in belongs
-            error = judge(stream.actor, standings.get(stream.user_id), is_member=is_member)
-            if error is not None:
-                stream.end(error)
+    """End those streams whose user, token or membership is gone: two statements for all of them."""
+    standings = await users.standings(uow.session, list({stream.user_id for stream in streams}))
+    belongs = await members.existing(uow.session, {(stream.workspace_id, stream.user_id) for stream in streams})
+    for stream in streams:
+        is_member = (stream.workspace_id, stream.user_id) in belongs
+        error = judge(stream.actor, standings.get(stream.user_id), is_member=is_member)
+        if error is not None:
+            stream.end(error)
 
 
 def judge(actor: UserActor, standing: Standing | None, *, is_member: bool) -> AppError | None:
@@ -40,4 +36,11 @@ def judge(actor: UserActor, standing: Standing | None, *, is_member: bool) -> Ap
         return unauthenticated(reason)
     if not is_member:
         return forbidden(LOST)
+    return expiry(actor)
+
+
+def expiry(actor: UserActor) -> AppError | None:
+    """Return the error if the actor's token has expired."""
+    if actor.expires_at is not None and datetime.now(UTC) >= actor.expires_at:
+        return unauthenticated(EXPIRED)
     return None

@@ -5,29 +5,34 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 from api.core.actor import Actor, UserActor, require_user
-from api.core.errors import AppError, forbidden, unauthenticated
+from api.core.errors import AppError, forbidden
 from api.services import access
 from api.services.changes import check_cursor
-from api.services.live.rights import LOST, judge
+from api.services.live.rights import LOST, expiry, judge
 from db.models import Change, ChangeKind, EntityKind
 from db.repositories import changes, members, users, workspaces
 
 if TYPE_CHECKING:
-    from api.services.live.hub import Channel, Hub
+    from api.services.live.channel import Channel
+    from api.services.live.hub import Hub
 
-EXPIRED = "The access token has expired. Sign in again."
+T = TypeVar("T")
+
+NEAR = 3
+"""Who has no more than so many changes to tell does not wait for its turn: it is live."""
 
 
 class Stream:
     """Where one subscriber stands. Changes come in order, without gap or repetition."""
 
-    def __init__(self, hub: "Hub", actor: UserActor, workspace_id: UUID) -> None:
+    def __init__(self, hub: "Hub", actor: UserActor, workspace_id: UUID, cost: int) -> None:
         self.actor = actor
         self.workspace_id = workspace_id
+        self.cost = cost
         self.seq = 0
         # Where the log ended when the stream was opened: what comes up to it is a replay.
         self.opened_at = 0
@@ -37,6 +42,7 @@ class Stream:
         self.is_response = False
         self._hub = hub
         self._woken = asyncio.Event()
+        self._held: asyncio.Future[Any] | None = None
         self._error: AppError | None = None
         self._channel: Channel | None = None
 
@@ -57,6 +63,9 @@ class Stream:
         """End the stream with this error, now."""
         self._error = error
         self.wake()
+        # Until it is open, the answer is what its opening finds.
+        if self._channel is not None and self._held is not None and not self._held.done():
+            self._held.set_exception(error)
 
     def renew(self, actor: UserActor) -> None:
         """Go on with the same user's fresher token."""
@@ -73,21 +82,50 @@ class Stream:
         """
         while True:
             self._woken.clear()
-            self._check()
+            self.check()
             page = await self._read()
             for change in page:
-                self._check()
+                self.check()
                 self.seq = change.seq
                 yield change
             if not page:
                 await self._wait()
 
-    def _check(self) -> None:
-        if self._error is not None:
-            raise self._error
-        expires = self.actor.expires_at
-        if expires is not None and datetime.now(UTC) >= expires:
-            raise unauthenticated(EXPIRED)
+    def check(self) -> None:
+        """Make sure that the subscriber may still hear what comes next.
+
+        Raises:
+            AppError: the reason why not.
+        """
+        error = self._error or expiry(self.actor)
+        if error is not None:
+            raise error
+
+    async def hold(self, future: asyncio.Future[T]) -> T:
+        """Wait for something on behalf of the stream, but not beyond the end of its right.
+
+        Raises:
+            AppError: the reason of that end.
+        """
+        self._held = future
+        try:
+            return await future
+        finally:
+            self._held = None
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Do a piece of work when it is this user's turn, and after whatever else the process has to do.
+
+        Whoever waits holds nothing, and a user with much to replay does not keep others waiting.
+        """
+        place = self._hub.turns.ask(self.user_id)
+        try:
+            await self.hold(place.begun)
+            await asyncio.sleep(0)
+            yield
+        finally:
+            self._hub.turns.leave(place)
 
     async def _wait(self) -> None:
         expires = self.actor.expires_at
@@ -100,10 +138,16 @@ class Stream:
 
     async def _read(self) -> Sequence[Change]:
         assert self._channel is not None  # noqa: S101 - set before the stream is handed out
-        options = self._hub.options
-        found = self._channel.ring.after(self.seq, options.stream_page, options.stream_letters)
-        if found is None:
-            found = await self._read_table()
+        ring, options = self._channel.ring, self._hub.options
+        if max(ring.floor, ring.head - NEAR) <= self.seq:
+            found = ring.after(self.seq, options.stream_page, options.stream_letters)
+        else:
+            async with self.turn():
+                self.check()
+                found = ring.after(self.seq, options.stream_page, options.stream_letters)
+                if found is None:
+                    found = await self._read_table()
+        assert found is not None  # noqa: S101 - who is near the head is not behind the ring
         if any(self._may_end(change) for change in found):
             await self._check_standing()
         return found
@@ -131,7 +175,7 @@ class Stream:
 
     async def _check_standing(self) -> None:
         """End here unless the right was given back since; whose account was deleted lost its memberships as well."""
-        async with self._hub.database.own_read("standing") as uow:
+        async with self.turn(), self._hub.database.own_read("standing") as uow:
             standings = await users.standings(uow.session, [self.user_id])
             member = await members.find(uow.session, self.workspace_id, self.user_id)
         error = judge(self.actor, standings.get(self.user_id), is_member=member is not None)
@@ -140,17 +184,20 @@ class Stream:
 
 
 @asynccontextmanager
-async def open_stream(hub: "Hub", actor: Actor, workspace_id: UUID, after: int | None) -> AsyncIterator[Stream]:
-    """Open a stream after a number, or at the present end of the log.
+async def open_stream(
+    hub: "Hub", actor: Actor, workspace_id: UUID, after: int | None, *, cost: int = 1
+) -> AsyncIterator[Stream]:
+    """Open a stream after a number, or at the present end of the log; `cost` is what one event of it costs.
 
     Raises:
         AppError: UNAUTHENTICATED, NOT_FOUND; BAD_REQUEST for a number beyond the log, CURSOR_EXPIRED for one
-            before its beginning; RATE_LIMITED if the user watches too much already.
+            before its beginning; RATE_LIMITED if the user watches too much already, QUERY_TOO_COMPLEX if this
+            alone is too much.
     """
-    stream = Stream(hub, require_user(actor), workspace_id)
+    stream = Stream(hub, require_user(actor), workspace_id, cost)
     # Listen first, then look where the log ends: what is committed in between is heard.
     with hub.watching(stream) as channel:
-        async with hub.database.read(stream.user_id) as uow:
+        async with stream.turn(), hub.database.read(stream.user_id) as uow:
             workspace = await access.see(uow, actor, workspace_id)
         if after is not None:
             check_cursor(workspace, after)
@@ -158,5 +205,5 @@ async def open_stream(hub: "Hub", actor: Actor, workspace_id: UUID, after: int |
         stream.opened_at = workspace.seq
         stream.begins_now = after is None
         stream.attach(channel)
-        hub.begin(channel, workspace_id, workspace.seq)
+        channel.begin(workspace.seq)
         yield stream
