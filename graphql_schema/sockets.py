@@ -19,6 +19,7 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.types import (
 
 from api.core.errors import AppError, ErrorCode
 from api.core.tally import Tally
+from api.core.turns import Turns
 from db.errors import DatabaseUnavailableError
 from graphql_schema.context import Context
 from graphql_schema.errors import extensions
@@ -130,7 +131,11 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
         elif len(passing) >= most:
             # These end by themselves; until one does, nothing more is read from this client.
             await asyncio.wait(passing, return_when=asyncio.FIRST_COMPLETED)
-        await super().handle_subscribe(message)
+        # To read and judge a document is work, even for an operation that the client ends at once: one of a user at
+        # a time is begun, and until then nothing more is read from this client.
+        beginnings: Turns = self.view.beginnings  # type: ignore[attr-defined]  # our router's
+        async with beginnings.turn(self.context.actor.user_id):
+            await super().handle_subscribe(message)
 
     async def _refuse(self, operation_id: str, why: str, most: int) -> None:
         """Refuse one operation as the protocol does, and let the others go on."""
