@@ -11,7 +11,10 @@ from fastapi import FastAPI
 from api.main import create_app
 from api.schemas.users import UserUpdate
 from api.services.live import bus
+from api.services.live.hub import Hub
+from api.services.live.options import HubOptions
 from api.services.users import update_user
+from db.engine import Database
 from tests.chaos.live_servers import RedisServer, require_redis_server
 from tests.chaos.waiting import until
 from tests.conftest import AppFactory, client_of, make_settings
@@ -145,6 +148,32 @@ async def test_lost_rights_travel_over_redis(redis: RedisServer, make_app: AppFa
         data = UserUpdate(disabled=True)
         await write(one, update_user, world.administrator.actor, world.viewer.id, data, identity=one.state.identity)
         assert (await follower.ended()).code == "UNAUTHENTICATED"
+
+
+async def test_wake_ups_of_users_travel_over_redis_and_need_no_beat(redis: RedisServer, make_app: AppFactory) -> None:
+    await redis.start()
+    app = await make_app(redis_url=redis.url)
+    world = await make_world(app)
+    await ready(app, "redis")
+    settings = app.state.settings
+    options = HubOptions(beat=NEVER, rights_beat=NEVER)
+    hub = Hub(Database(settings.database_address), bus.RedisBus(redis.url, settings.installation), options)
+
+    async def is_connected() -> bool:
+        return hub.bus.state == "redis"
+
+    try:
+        async with hub.running():
+            await until(is_connected)
+            # What it may have missed before it was connected, it has looked for by now.
+            async with following(hub, world.viewer.actor, world.viewer.home) as follower:
+                await follower.reach(1)
+                data = UserUpdate(disabled=True)
+                identity = app.state.identity
+                await write(app, update_user, world.administrator.actor, world.viewer.id, data, identity=identity)
+                assert (await follower.ended()).code == "UNAUTHENTICATED"
+    finally:
+        await hub.database.dispose()
 
 
 async def test_a_redis_that_falls_silent_is_noticed_and_what_it_withheld_is_fetched_when_it_speaks_again(

@@ -233,6 +233,36 @@ async def test_nobody_takes_over_a_socket_that_was_opened_by_somebody_else_or_by
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(
+    ("revoke", "document"),
+    [
+        (disable, "query($w: UUID!) { workspace(id: $w) { name } }"),
+        (change_password, 'mutation($w: UUID!) { createItem(input: {workspaceId: $w, title: "No"}) { id } }'),
+    ],
+)
+async def test_who_opened_a_socket_is_asked_for_anew_with_each_operation(
+    app: FastAPI, world: World, url: str, revoke: Revocation, document: str
+) -> None:
+    async def ask(connection: Any, number: int) -> Any:
+        payload = {"query": document, "variables": {"w": str(world.workspace)}}
+        await send(connection, type="subscribe", id=f"{number}", payload=payload)
+        answer = await receive(connection)
+        if answer["type"] == "error":
+            return {"errors": answer["payload"]}
+        assert await receive(connection) == {"type": "complete", "id": f"{number}"}
+        return answer["payload"]
+
+    async with socket(url, world.editor.token) as connection:
+        assert (await receive(connection))["type"] == "connection_ack"
+        assert "errors" not in await ask(connection, 1)
+        await revoke(app, world, world.editor)
+        before = await last_seq(app, world)
+        [error] = (await ask(connection, 2))["errors"]
+    assert error["extensions"]["code"] == "UNAUTHENTICATED"
+    assert await last_seq(app, world) == before
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_what_a_slow_client_has_not_taken_yet_is_not_told_after_the_end_of_its_right(
     app: FastAPI, world: World
 ) -> None:
