@@ -77,14 +77,20 @@ async def watching_twice(url: str, world: World) -> AsyncIterator[ClientConnecti
         yield connection
 
 
-async def test_one_subscription_too_many_closes_the_socket(limited: FastAPI, world: World, url: str) -> None:
+async def test_one_subscription_too_many_is_refused_and_the_others_go_on(
+    limited: FastAPI, world: World, url: str
+) -> None:
     async with watching_twice(url, world) as connection:
         # One that ended makes room.
         await send(connection, type="complete", id="1")
         await send(connection, type="subscribe", id="3", payload=subscription(world))
         assert (await receive(connection))["id"] == "3"
         await send(connection, type="subscribe", id="4", payload=subscription(world))
-        assert await closed(connection) == "4429"
+        refused = await receive(connection)
+        assert (refused["id"], refused["type"]) == ("4", "error")
+        assert refused["payload"][0]["extensions"]["code"] == "RATE_LIMITED"
+        await add_item(limited, world)
+        assert {(await receive(connection))["id"] for _ in range(2)} == {"2", "3"}
     await nothing_is_kept(limited)
 
 
@@ -102,7 +108,7 @@ async def test_a_client_that_takes_nothing_any_more_is_given_up(make_app: AppFac
 
 
 async def test_a_client_that_reads_slowly_gets_all_of_a_long_answer(make_app: AppFactory) -> None:
-    app = await make_app(socket_ping_seconds=0.2)
+    app = await make_app(socket_ping_seconds=0.2, answer_max_bytes=16 * 1024 * 1024)
     world = await make_world(app)
     for _ in range(90):
         await add_item(app, world, description="🌱" * 20_000)

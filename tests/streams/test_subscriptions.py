@@ -179,15 +179,15 @@ DAY: list[tuple[str, str, int, str, dict[str, Any], str]] = [
     ("UPDATED", "WORKSPACE", 2, "Admin", {"name": "Garden"}, "Park"),
     ("CREATED", "MEMBER", 1, "Admin", {}, "VIEWER Stranger stranger@example.com"),
     ("UPDATED", "MEMBER", 2, "Admin", {"role": "viewer"}, "EDITOR Stranger stranger@example.com"),
-    ("DELETED", "MEMBER", 2, "Admin", {"role": "editor"}, "nothing"),
+    ("DELETED", "MEMBER", 3, "Admin", {"role": "editor"}, "nothing"),
     ("CREATED", "ITEM", 1, "Editor", {}, "Buy seeds OPEN Editor"),
     ("CREATED", "MESSAGE", 1, "Editor", {}, "Which? Editor"),
     ("UPDATED", "MESSAGE", 2, "Editor", {"body": "Which?"}, "Which ones? Editor"),
-    ("DELETED", "MESSAGE", 2, "Editor", {"body": "Which ones?"}, "nothing"),
+    ("DELETED", "MESSAGE", 3, "Editor", {"body": "Which ones?"}, "nothing"),
     ("UPDATED", "ITEM", 2, "Editor", {"title": "Buy seeds"}, "Buy trees OPEN Editor"),
     ("DELETED", "ITEM", 3, "Editor", {"deleted_at": None}, "Buy trees OPEN Editor in the trash"),
     ("RESTORED", "ITEM", 4, "Editor", {}, "Buy trees OPEN Editor"),
-    ("DELETED", "ITEM", 4, "Admin", {"title": "Buy trees"}, "nothing"),
+    ("DELETED", "ITEM", 5, "Admin", {"title": "Buy trees"}, "nothing"),
 ]
 
 
