@@ -1,6 +1,7 @@
 """Large operations are executed in turns, and a level is still read by one statement."""
 
 import asyncio
+from uuid import UUID
 
 import httpx
 import pytest
@@ -9,6 +10,7 @@ from fastapi import FastAPI
 from api.core.pace import Pace
 from tests.doors.people import World
 from tests.graphql.asking import read, statements
+from tests.streams.writing import add_item
 
 NO_TIME = 1e-9
 PAGE = "{ items(first: 40) { nodes { owner { id } messages { nodes { id author { id } } } } } }"
@@ -28,6 +30,40 @@ async def test_who_has_many_operations_waits_for_itself(monkeypatch: pytest.Monk
     assert done.count("many") == 100
     # One part of each, in turn.
     assert [index for index, actor in enumerate(done) if actor == "one"][-1] <= 12
+
+
+async def test_the_next_slice_is_whose_wait_is_longest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.core.pace.SLICE_SECONDS", NO_TIME)
+    pace, done = Pace(), []
+
+    async def work(actor: str) -> None:
+        for _ in range(5):
+            await pace.turn(actor)
+            done.append(actor)
+
+    async with asyncio.timeout(10):
+        await asyncio.gather(*(work(actor) for actor in "abcd"))
+    # Who asks first finds nobody before him; then all go round.
+    assert "".join(done) == "a" + "abcd" * 4 + "bcd"
+
+
+async def test_whatever_was_waited_for_is_completed_in_turn(
+    app: FastAPI, client: httpx.AsyncClient, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns: list[object] = []
+    turn = app.state.pace.turn
+
+    async def counted(actor: UUID | None) -> None:
+        turns.append(actor)
+        await turn(actor)
+
+    copies = " ".join(f"a{number}: owner {{ id }}" for number in range(20))
+    query = f"query($id: UUID!) {{ item(id: $id) {{ {copies} }} }}"
+    item = await add_item(app, world)
+    monkeypatch.setattr(app.state.pace, "turn", counted)
+    await read(client, world.viewer.token, query, id=str(item.id))
+    # One to read the document, one for the item, and one for each owner.
+    assert turns[1:] == [world.viewer.id] * 21
 
 
 async def test_a_level_is_one_statement_however_many_turns_it_takes(
