@@ -33,6 +33,9 @@ MOST_PIPELINED = 16
 LINGER_SECONDS = 10.0
 """How long what a refused client still sends is thrown away, so that it can read why (RFC 9112, section 9.6)."""
 
+MOST_THROWN_AWAY = 4 * 1024 * 1024
+"""As much of a body that was refused is read to its end, so that the client can use the connection again."""
+
 SENTENCES = {
     400: "This is no valid HTTP request.",
     408: "The request took too long to arrive.",
@@ -172,16 +175,18 @@ class RequestProtocol(Guarded, HttpToolsProtocol):
         self._begin("body")
 
     def on_body(self, body: bytes) -> None:
-        """Take a part of the body. What nobody reads any more gains nothing."""
+        """Take a part of the body. Of what nobody reads any more some is thrown away, the rest gains nothing."""
         super().on_body(body)
-        if self.cycle.response_complete:
-            self.book.release(self)
-            return
-        self._fruitless = 0
         self._chunks += 1
         self._body += len(body)
         if self._chunks > FREE_CHUNKS + self._body // LEAST_CHUNK_BYTES:
             raise RefusedError(400)
+        if self.cycle.response_complete:
+            self.book.release(self)
+            if self._body <= MOST_THROWN_AWAY:
+                self._fruitless = 0
+            return
+        self._fruitless = 0
         self.book.hold(self, len(body))
         if self._refused:
             # It was the oldest one itself.
@@ -201,9 +206,9 @@ class RequestProtocol(Guarded, HttpToolsProtocol):
         """End this request, the oldest whose body is not whole: others need the memory."""
         self._refuse(503)
 
-    def send_400_response(self, msg: str) -> None:
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - as uvicorn calls it
         """Refuse, in our own way."""
-        raise NotImplementedError(msg)
+        raise RefusedError(400)
 
     def _should_upgrade(self) -> bool:
         """Return whether a WebSocket is asked for (RFC 6455, section 4.1), and not another protocol."""

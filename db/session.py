@@ -4,10 +4,11 @@ They are thin covers of one `AsyncSession`. The transaction begins with the firs
 before: work that needs no database (hashing a password, say) holds no connection and no lock.
 """
 
-from collections.abc import Hashable, Iterable, Sequence
+import asyncio
+from collections.abc import Coroutine, Hashable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from itertools import groupby
-from typing import TYPE_CHECKING, TypeVar, TypeVarTuple
+from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
 from uuid import UUID
 
 from sqlalchemy import Delete, Insert, Row, ScalarSelect, Select, Update, insert, select
@@ -81,7 +82,7 @@ class ReadSession:
         try:
             # A connection that is lost was rolled back by the database, and what was read stays true.
             with suppress(DatabaseUnavailableError), translate_errors():
-                await self._session.rollback()
+                await _to_the_end(self._session.rollback())
         finally:
             # Only now: the next one must meet neither our transaction still open nor our connection taken.
             if self._inside:
@@ -162,3 +163,21 @@ class WriteSession(ReadSession):
         """Make the writes last. Called by the unit of work alone."""
         with translate_errors():
             await self._session.commit()
+
+
+async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
+    """Do something to its end even if whoever wants it is cancelled meanwhile, which it learns afterwards.
+
+    A rollback that is broken off costs the connection, and leaves the pool with an error to report.
+    """
+    task = asyncio.ensure_future(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        task.exception()
+        raise cancelled
+    task.result()

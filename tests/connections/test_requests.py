@@ -224,3 +224,13 @@ async def test_whom_an_address_stands_for(address: str, network: str) -> None:
 async def test_there_are_no_more_connections_than_files() -> None:
     assert room_for(10) == 10
     assert room_for(10**9) < 10**9
+
+
+async def test_after_a_body_that_was_too_large_the_connection_serves_the_next_request(server: LiveServer) -> None:
+    async with wire(server.url) as connection:
+        for _ in range(2):
+            await connection.send(post("/graphql", b"[" * 900_000))
+            assert (await connection.until(b"\r\n")).split()[1] == b"413"
+            await connection.until(b'"request_id":')
+        await connection.send(GET + b"Connection: close\r\n\r\n")
+        assert b"HTTP/1.1 200" in await connection.rest()

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import pytest
 from sqlalchemy import delete, event, exc, func, insert, select, text, update
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.sql.elements import TextClause
 
 from db.engine import Database, DatabaseOptions, normalise_url
@@ -326,3 +327,27 @@ async def test_a_connection_that_is_told_to_stop_while_it_closes_is_closed(datab
         connection.stop()
         await asyncio.wait_for(closing, 10)
         assert connection._connection is None
+
+
+async def test_a_rollback_is_finished_although_its_request_is_cancelled(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rollback, begun, go = AsyncSession.rollback, asyncio.Event(), asyncio.Event()
+
+    async def slow(session: AsyncSession) -> None:
+        begun.set()
+        await go.wait()
+        await rollback(session)
+
+    monkeypatch.setattr(AsyncSession, "rollback", slow)
+    reading = asyncio.create_task(count(database))
+    await begun.wait()
+    for _ in range(2):
+        reading.cancel()
+        await asyncio.sleep(0)
+    assert not reading.done()
+    go.set()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+    assert database.waiting_readers == 0
+    assert await count(database) == 0
