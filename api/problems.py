@@ -55,6 +55,7 @@ _EXAMPLES = (
     forbidden("You are viewer in this workspace; this needs editor."),
     not_found("item"),
     AppError(ErrorCode.METHOD_NOT_ALLOWED, "This address does not take that method."),
+    AppError(ErrorCode.NOT_ACCEPTABLE, "Answers come as application/json."),
     conflict("This id is taken."),
     AppError(ErrorCode.CURSOR_EXPIRED, "The log begins at 41: read the present state.", oldest=41),
     version_mismatch(expected=3, current=4),

@@ -68,9 +68,12 @@ async def load(
 
 
 async def log_of(database: Database, workspace_id: UUID) -> list[Change]:
-    """Return the whole log of a workspace."""
+    """Return the whole log of a workspace, page by page."""
+    found: list[Change] = []
     async with database.read() as uow:
-        return list((await list_changes(uow, SYSTEM, workspace_id, after=0, limit=100_000)).data)
+        while page := (await list_changes(uow, SYSTEM, workspace_id, after=len(found), limit=100_000)).data:
+            found += page
+    return found
 
 
 async def fill(database: Database, world: World) -> Item:
