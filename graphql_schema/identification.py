@@ -25,8 +25,10 @@ class Identification(SchemaExtension):
     async def on_parse(self) -> AsyncIterator[None]:
         """Identify the caller."""
         context: Context = self.execution_context.context
-        await context.turn()
         await context.identify()
+        context.begin()
+        # To read and judge a document is work that cannot be parted: of an actor's documents one at a time.
+        await context.turn()
         yield
 
     def on_validate(self) -> Iterator[None]:

@@ -10,8 +10,22 @@ import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Hashable
+from dataclasses import dataclass
 
 SLICE_SECONDS = 0.004
+
+HURRIED_SLICES = 10
+"""So many slices an operation gets as fast as others let it; before each further one there is a pause."""
+
+PAUSE_SECONDS = 0.002
+"""A small request needs the loop many times, for a moment each: in a pause it gets on by many of them."""
+
+
+@dataclass(eq=False)
+class Work:
+    """One operation, and how many slices it had."""
+
+    slices: int = 0
 
 
 class Pace:
@@ -19,16 +33,16 @@ class Pace:
 
     def __init__(self) -> None:
         self._ends: float | None = None
-        self._waiting: OrderedDict[Hashable, list[asyncio.Future[None]]] = OrderedDict()
+        self._waiting: OrderedDict[Hashable, list[tuple[asyncio.Future[None], Work]]] = OrderedDict()
 
-    async def turn(self, actor: Hashable) -> None:
+    async def turn(self, actor: Hashable, work: Work) -> None:
         """Return when there is time for another part of this actor's work."""
         while not self._has_time():
-            loop = asyncio.get_running_loop()
-            if not self._waiting:
-                loop.call_soon(self._give)
-            future = loop.create_future()
-            self._waiting.setdefault(actor, []).append(future)
+            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            is_first = not self._waiting
+            self._waiting.setdefault(actor, []).append((future, work))
+            if is_first:
+                self._give_soon()
             await future
 
     def _has_time(self) -> bool:
@@ -38,12 +52,22 @@ class Pace:
             self._ends = now + SLICE_SECONDS
         return now < self._ends
 
+    def _give_soon(self) -> None:
+        """Give the next slice when the loop has served what is ready, or after a pause if only long work waits."""
+        loop = asyncio.get_running_loop()
+        if all(work.slices > HURRIED_SLICES for _, work in next(iter(self._waiting.values()))):
+            loop.call_later(PAUSE_SECONDS, self._give)
+        else:
+            loop.call_soon(self._give)
+
     def _give(self) -> None:
         """Give the next slice to whoever has waited longest, together with all that is the same actor's."""
         self._ends = None
-        _, futures = self._waiting.popitem(last=False)
-        for future in futures:
+        _, waiting = self._waiting.popitem(last=False)
+        for work in {work for _, work in waiting}:
+            work.slices += 1
+        for future, _ in waiting:
             if not future.done():
                 future.set_result(None)
         if self._waiting:
-            asyncio.get_running_loop().call_soon(self._give)
+            self._give_soon()

@@ -7,7 +7,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from api.core.pace import Pace
+from api.core.pace import HURRIED_SLICES, Pace, Work
 from tests.doors.people import World
 from tests.graphql.asking import read, statements
 from tests.streams.writing import add_item
@@ -21,8 +21,9 @@ async def test_who_has_many_operations_waits_for_itself(monkeypatch: pytest.Monk
     pace, done = Pace(), []
 
     async def work(actor: str, parts: int) -> None:
+        own = Work()
         for _ in range(parts):
-            await pace.turn(actor)
+            await pace.turn(actor, own)
             done.append(actor)
 
     async with asyncio.timeout(10):
@@ -37,8 +38,9 @@ async def test_the_next_slice_is_whose_wait_is_longest(monkeypatch: pytest.Monke
     pace, done = Pace(), []
 
     async def work(actor: str) -> None:
+        own = Work()
         for _ in range(5):
-            await pace.turn(actor)
+            await pace.turn(actor, own)
             done.append(actor)
 
     async with asyncio.timeout(10):
@@ -47,15 +49,39 @@ async def test_the_next_slice_is_whose_wait_is_longest(monkeypatch: pytest.Monke
     assert "".join(done) == "a" + "abcd" * 4 + "bcd"
 
 
+async def test_a_long_operation_pauses_so_that_a_short_request_gets_on_many_times(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("api.core.pace.SLICE_SECONDS", NO_TIME)
+    pace, long, loops = Pace(), Work(), 0
+
+    async def others() -> None:
+        nonlocal loops
+        while True:
+            await asyncio.sleep(0)
+            loops += 1
+
+    other = asyncio.create_task(others())
+    among: list[int] = []
+    async with asyncio.timeout(10):
+        for _ in range(HURRIED_SLICES + 4):
+            before = loops
+            await pace.turn("a", long)
+            among.append(loops - before)
+    other.cancel()
+    # Each slice lets the loop go round once; after many of them it goes round for a while.
+    assert max(among[: HURRIED_SLICES + 1]) <= 3 < min(among[HURRIED_SLICES + 2 :])
+
+
 async def test_whatever_was_waited_for_is_completed_in_turn(
     app: FastAPI, client: httpx.AsyncClient, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     turns: list[object] = []
     turn = app.state.pace.turn
 
-    async def counted(actor: UUID | None) -> None:
+    async def counted(actor: UUID | None, work: Work) -> None:
         turns.append(actor)
-        await turn(actor)
+        await turn(actor, work)
 
     copies = " ".join(f"a{number}: owner {{ id }}" for number in range(20))
     query = f"query($id: UUID!) {{ item(id: $id) {{ {copies} }} }}"
