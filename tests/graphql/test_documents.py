@@ -108,7 +108,7 @@ async def test_an_error_of_a_field_asked_for_many_times_has_one_position(
 
 
 async def test_equal_fields_are_compared_up_to_a_budget(client: httpx.AsyncClient, world: World) -> None:
-    # Each pair of them is two steps of 25,000.
+    # Each pair of them is two steps of 10,000.
     assert 100 * 99 < 10_000 < 101 * 100
     token = world.viewer.token
     assert await read(client, token, "{ me { %s } }" % ("id " * 100)) == {"me": {"id": str(world.viewer.id)}}
