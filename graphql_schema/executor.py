@@ -139,6 +139,7 @@ class BoundedExecutor(StrawberryGraphQLCoreExecutionContext):
                 if self.complete_list_item_value(row, completed, item_type, details, info, place, position):
                     unfinished.append(index)
         except BaseException:
+            # A cancellation, too, must not leave behind what the rows began.
             self.settle_in_background([completed[index] for index in unfinished])
             raise
         # The rows go on together, so that their fields are read in one batch.

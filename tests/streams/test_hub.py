@@ -23,7 +23,7 @@ from api.services.live.bus import LocalBus
 from api.services.live.hub import Hub
 from api.services.live.options import HubOptions
 from api.services.live.streams import open_stream
-from api.services.members import add_member, remove_member
+from api.services.members import add_member
 from api.services.users import update_user
 from api.services.workspaces import delete_workspace
 from db.engine import Database
@@ -33,49 +33,31 @@ from db.session import ReadSession
 from tests.chaos.waiting import until
 from tests.doors.people import World
 from tests.streams.following import following
-
-NEVER = 600.0
-"""A beat in seconds that no test waits for."""
-
-
-async def write(app: FastAPI, world: World, number: int) -> int:
-    """Create items one by one and return the last number of the log."""
-    database: Database = app.state.database
-    seq = 0
-    for index in range(number):
-        async with database.write() as uow:
-            data = ItemCreate(workspace_id=world.workspace, title=f"Item {index}")
-            await create_item(uow, world.editor.actor, data)
-        seq = uow.last_seqs[world.workspace]
-    return seq
-
-
-def numbers(first: int, last: int) -> Sequence[int]:
-    return list(range(first, last + 1))
+from tests.streams.writing import NEVER, add_items, numbers, remove_viewer
 
 
 async def test_a_stream_without_a_number_says_where_it_begins_and_gets_what_follows(app: FastAPI, world: World) -> None:
-    begin = await write(app, world, 1)
+    begin = await add_items(app, world, 1)
     async with following(app.state.hub, world.viewer.actor, world.workspace) as follower:
         await follower.reach(begin)
         assert [(e.seq, e.change) for e in follower.events] == [(begin, None)]
-        end = await write(app, world, 3)
+        end = await add_items(app, world, 3)
         await follower.reach(end)
     assert follower.seqs == numbers(begin + 1, end)
 
 
 async def test_a_stream_after_a_number_replays_and_goes_on_live(app: FastAPI, world: World) -> None:
-    middle = await write(app, world, 5)
+    middle = await add_items(app, world, 5)
     async with following(app.state.hub, world.viewer.actor, world.workspace, after=2) as follower:
         await follower.reach(middle)
-        end = await write(app, world, 5)
+        end = await add_items(app, world, 5)
         await follower.reach(end)
     assert follower.seqs == numbers(3, end)
     assert [e.seq for e in follower.events] == follower.seqs
 
 
 async def test_a_number_beyond_the_log_is_refused(app: FastAPI, world: World) -> None:
-    end = await write(app, world, 1)
+    end = await add_items(app, world, 1)
     with pytest.raises(AppError) as caught:
         async with open_stream(app.state.hub, world.viewer.actor, world.workspace, end + 1):
             pass
@@ -86,7 +68,7 @@ async def test_a_number_beyond_the_log_is_refused(app: FastAPI, world: World) ->
 async def test_a_subscriber_far_behind_the_ring_reads_the_table(app: FastAPI, world: World) -> None:
     hub = Hub(app.state.database, LocalBus(), HubOptions(ring_entries=4, page=3))
     async with hub.running(), following(hub, world.viewer.actor, world.workspace, after=0) as early:
-        end = await write(app, world, 20)
+        end = await add_items(app, world, 20)
         await early.reach(end)
         async with following(hub, world.viewer.actor, world.workspace, after=0) as late:
             await late.reach(end)
@@ -96,7 +78,7 @@ async def test_a_subscriber_far_behind_the_ring_reads_the_table(app: FastAPI, wo
 
 async def test_each_change_is_read_once_however_many_watch(app: FastAPI, world: World) -> None:
     hub: Hub = app.state.hub
-    begin = await write(app, world, 1)
+    begin = await add_items(app, world, 1)
     async with asyncio.TaskGroup():
         stack = [following(hub, world.viewer.actor, world.workspace) for _ in range(50)]
         followers = [await manager.__aenter__() for manager in stack]
@@ -110,7 +92,7 @@ async def test_each_change_is_read_once_however_many_watch(app: FastAPI, world: 
             if "FROM changes" in statement:
                 reads.append(statement)
 
-        end = await write(app, world, 1)
+        end = await add_items(app, world, 1)
         for follower in followers:
             await follower.reach(end)
         event.remove(engine, "before_cursor_execute", note)
@@ -125,7 +107,7 @@ async def test_a_lost_wake_up_is_made_up_for_by_the_beat(app: FastAPI, world: Wo
     try:
         async with other.running(), following(other, world.viewer.actor, world.workspace, after=0) as follower:
             # Written through another Database object: as if by another process, without a bus between.
-            end = await write(app, world, 3)
+            end = await add_items(app, world, 3)
             await follower.reach(end)
         assert follower.seqs == numbers(1, end)
     finally:
@@ -143,7 +125,7 @@ async def test_what_was_rolled_back_is_never_seen(app: FastAPI, world: World) ->
     database: Database = app.state.database
     async with following(app.state.hub, world.viewer.actor, world.workspace, after=0) as follower:
         await write_and_fail(database, world)
-        end = await write(app, world, 1)
+        end = await add_items(app, world, 1)
         await follower.reach(end)
     titles = [
         e.change.state["title"] for e in follower.events if e.change and e.change.entity == "item" and e.change.state
@@ -157,19 +139,12 @@ async def test_nothing_is_kept_for_a_workspace_that_nobody_watches(app: FastAPI,
     assert app.state.hub.channels == {}
 
 
-async def remove_viewer(app: FastAPI, world: World) -> int:
-    async with app.state.database.write() as uow:
-        await remove_member(uow, world.admin.actor, world.workspace, world.viewer.id)
-    seq: int = uow.last_seqs[world.workspace]
-    return seq
-
-
 async def test_a_lost_membership_ends_the_stream_before_anything_after_it(app: FastAPI, world: World) -> None:
     async with following(app.state.hub, world.viewer.actor, world.workspace, after=0) as follower:
-        before = await write(app, world, 2)
+        before = await add_items(app, world, 2)
         await follower.reach(before)
         removal = await remove_viewer(app, world)
-        await write(app, world, 2)
+        await add_items(app, world, 2)
         error = await follower.ended()
     assert error.code == "FORBIDDEN"
     assert removal == before + 1
@@ -177,7 +152,7 @@ async def test_a_lost_membership_ends_the_stream_before_anything_after_it(app: F
 
 
 async def test_who_regains_membership_resumes_where_it_was(app: FastAPI, world: World) -> None:
-    before = await write(app, world, 1)
+    before = await add_items(app, world, 1)
     await remove_viewer(app, world)
     with pytest.raises(AppError) as caught:
         async with open_stream(app.state.hub, world.viewer.actor, world.workspace, before):
@@ -186,7 +161,7 @@ async def test_who_regains_membership_resumes_where_it_was(app: FastAPI, world: 
     async with app.state.database.write() as uow:
         data = MemberAdd(user_id=world.viewer.id, role=Role.VIEWER)
         await add_member(uow, world.admin.actor, world.workspace, data)
-    end = await write(app, world, 1)
+    end = await add_items(app, world, 1)
     async with following(app.state.hub, world.viewer.actor, world.workspace, after=before) as follower:
         await follower.reach(end)
     assert follower.seqs == numbers(before + 1, end)
@@ -229,13 +204,13 @@ async def test_a_stranger_gets_no_stream(app: FastAPI, world: World) -> None:
 
 
 async def test_a_wake_up_with_a_number_that_is_none_of_ours_silences_nobody(app: FastAPI, world: World) -> None:
-    begin = await write(app, world, 1)
+    begin = await add_items(app, world, 1)
     hub: Hub = app.state.hub
     async with following(hub, world.viewer.actor, world.workspace, after=0) as follower:
         await follower.reach(begin)
         for wrong in (begin + 1, begin + 5000):
             hub.wake_workspace(world.workspace, wrong)
-        end = await write(app, world, 2)
+        end = await add_items(app, world, 2)
         await follower.reach(end)
     assert follower.seqs == numbers(1, end)
 
@@ -243,7 +218,7 @@ async def test_a_wake_up_with_a_number_that_is_none_of_ours_silences_nobody(app:
 async def test_a_commit_during_the_look_at_such_a_number_is_told_at_once(
     app: FastAPI, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begin = await write(app, world, 1)
+    begin = await add_items(app, world, 1)
     hub = Hub(app.state.database, LocalBus(), HubOptions(beat=600))
     look, looked = workspaces.heads, False
 
@@ -252,7 +227,7 @@ async def test_a_commit_during_the_look_at_such_a_number_is_told_at_once(
         found = await look(session, ids)
         if not looked:
             looked = True
-            await write(app, world, 1)
+            await add_items(app, world, 1)
         return found
 
     async with hub.running(), following(hub, world.viewer.actor, world.workspace, after=begin) as follower:
@@ -265,14 +240,14 @@ async def test_a_commit_during_the_look_at_such_a_number_is_told_at_once(
 async def test_what_is_committed_while_a_stream_looks_for_the_end_of_the_log_is_told(
     app: FastAPI, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begin = await write(app, world, 1)
+    begin = await add_items(app, world, 1)
     hub = Hub(app.state.database, LocalBus(), HubOptions(beat=NEVER, rights_beat=NEVER))
     see = access.see
 
     async def late(*arguments: Any) -> Any:
         workspace = await see(*arguments)
         monkeypatch.setattr(access, "see", see)
-        await write(app, world, 1)
+        await add_items(app, world, 1)
         return workspace
 
     monkeypatch.setattr(access, "see", late)
@@ -282,7 +257,7 @@ async def test_what_is_committed_while_a_stream_looks_for_the_end_of_the_log_is_
 
 
 async def test_the_table_is_read_with_the_subscribers_own_eyes(app: FastAPI, world: World) -> None:
-    await write(app, world, 10)
+    await add_items(app, world, 10)
     hub = Hub(app.state.database, LocalBus(), HubOptions(ring_entries=1, stream_page=3))
     async with open_stream(hub, world.viewer.actor, world.workspace, 0) as stream:
         told = stream.changes()
@@ -294,120 +269,10 @@ async def test_the_table_is_read_with_the_subscribers_own_eyes(app: FastAPI, wor
     assert caught.value.code == "FORBIDDEN"
 
 
-async def test_what_is_behind_waits_for_its_turn_and_what_is_live_does_not(app: FastAPI, world: World) -> None:
-    end = await write(app, world, 10)
-    hub = Hub(app.state.database, LocalBus(), HubOptions(turns=2, turns_per_user=1))
-    viewer, editor = world.viewer.actor, world.editor.actor
-    async with (
-        hub.running(),
-        open_stream(hub, viewer, world.workspace, 0) as behind,
-        following(hub, viewer, world.workspace, after=end) as live,
-    ):
-        place = hub.turns.ask(world.viewer.id)
-        told = behind.changes()
-        first = asyncio.create_task(anext(told))
-        await write(app, world, 1)
-        await live.reach(end + 1)
-        # Somebody else's turns are their own.
-        async with following(hub, editor, world.workspace, after=0) as other:
-            await other.reach(end + 1)
-        assert not first.done()
-        hub.turns.leave(place)
-        assert (await first).seq == 1
-        assert [(await anext(told)).seq for _ in range(end)] == numbers(2, end + 1)
-
-
-async def test_who_waits_for_its_turn_is_told_at_once_that_its_right_ended(app: FastAPI, world: World) -> None:
-    await write(app, world, 10)
-    hub = Hub(app.state.database, LocalBus(), HubOptions(beat=NEVER, rights_beat=NEVER, turns_per_user=1))
-    async with hub.running(), open_stream(hub, world.viewer.actor, world.workspace, 0) as stream:
-        place = hub.turns.ask(world.viewer.id)
-        first = asyncio.create_task(anext(stream.changes()))
-        await asyncio.sleep(0)
-        await remove_viewer(app, world)
-        with pytest.raises(AppError) as caught:
-            await asyncio.wait_for(first, 10)
-        assert caught.value.code == "FORBIDDEN"
-        hub.turns.leave(place)
-
-
-async def test_to_open_a_stream_and_to_look_at_its_standing_take_a_turn(app: FastAPI, world: World) -> None:
-    end = await write(app, world, 1)
-    hub = Hub(app.state.database, LocalBus(), HubOptions(beat=NEVER, rights_beat=NEVER, turns_per_user=1))
-    viewer, workspace = world.viewer.actor, world.workspace
-    async with hub.running(), following(hub, viewer, workspace, after=end) as live:
-        place = hub.turns.ask(world.viewer.id)
-        opening = asyncio.create_task(open_stream(hub, viewer, workspace, 0).__aenter__())
-        async with following(hub, world.editor.actor, workspace) as other:
-            await other.reach(end)
-        # The end of the right, from a process that does not tell: it is read in the log.
-        await _remove_viewer_elsewhere(app, world)
-        hub.wake_workspace(workspace, end + 1)
-        channel = hub.channels[workspace]
-
-        async def is_read() -> bool:
-            return channel.ring.head == end + 1
-
-        await until(is_read)
-        assert (opening.done(), live.error) == (False, None)
-        hub.turns.leave(place)
-        assert (await live.ended()).code == "FORBIDDEN"
-        with pytest.raises(AppError) as caught:
-            await opening
-    assert (caught.value.code, live.seqs) == ("NOT_FOUND", [])
-
-
-async def _remove_viewer_elsewhere(app: FastAPI, world: World) -> None:
-    other = Database(app.state.settings.database_address)
-    async with other.write() as uow:
-        await remove_member(uow, world.admin.actor, world.workspace, world.viewer.id)
-    await other.dispose()
-
-
-async def test_who_may_not_open_a_stream_hears_so_even_if_rights_are_looked_at_meanwhile(
-    app: FastAPI, world: World
-) -> None:
-    hub = Hub(app.state.database, LocalBus(), HubOptions(beat=NEVER, rights_beat=NEVER, turns_per_user=1))
-    place = hub.turns.ask(world.stranger.id)
-    opening = asyncio.create_task(open_stream(hub, world.stranger.actor, world.workspace, 0).__aenter__())
-    await asyncio.sleep(0)
-    await hub.look_at_rights()
-    hub.turns.leave(place)
-    with pytest.raises(AppError) as caught:
-        await opening
-    assert caught.value.code == "NOT_FOUND"
-
-
-async def test_a_replay_lets_the_rest_of_the_process_go_before_each_page(app: FastAPI, world: World) -> None:
-    begin = await write(app, world, 1)
-    hub = Hub(app.state.database, LocalBus(), HubOptions(beat=NEVER, rights_beat=NEVER, stream_page=5))
-    turns_of_the_loop = 0
-
-    async def witness() -> None:
-        nonlocal turns_of_the_loop
-        while True:
-            await asyncio.sleep(0)
-            turns_of_the_loop += 1
-
-    async with (
-        hub.running(),
-        following(hub, world.viewer.actor, world.workspace, after=begin) as live,
-        open_stream(hub, world.viewer.actor, world.workspace, begin) as behind,
-    ):
-        end = await write(app, world, 40)
-        await live.reach(end)
-        told = behind.changes()
-        watching = asyncio.create_task(witness())
-        # All of it is in the ring, so nothing else makes it wait.
-        assert [(await anext(told)).seq for _ in range(40)] == numbers(begin + 1, end)
-        watching.cancel()
-    assert turns_of_the_loop >= 7
-
-
 async def test_the_hub_reads_no_more_letters_at_once_than_it_may(
     app: FastAPI, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begin = await write(app, world, 1)
+    begin = await add_items(app, world, 1)
     read = changes.after
     asked: list[int] = []
 
@@ -420,7 +285,7 @@ async def test_the_hub_reads_no_more_letters_at_once_than_it_may(
         hub = Hub(app.state.database, LocalBus(), options)
         async with hub.running(), following(hub, world.viewer.actor, world.workspace, after=begin) as follower:
             monkeypatch.setattr(changes, "after", after)
-            begin = await write(app, world, 1)
+            begin = await add_items(app, world, 1)
             await follower.reach(begin)
             monkeypatch.undo()
         assert set(asked) == {letters}
@@ -429,7 +294,7 @@ async def test_the_hub_reads_no_more_letters_at_once_than_it_may(
 
 async def test_who_may_have_missed_wake_ups_looks_for_changes_and_at_rights_at_once(app: FastAPI, world: World) -> None:
     hub = Hub(Database(app.state.settings.database_address), LocalBus(), HubOptions(beat=NEVER, rights_beat=NEVER))
-    begin = await write(app, world, 1)
+    begin = await add_items(app, world, 1)
     try:
         async with (
             hub.running(),
@@ -437,7 +302,7 @@ async def test_who_may_have_missed_wake_ups_looks_for_changes_and_at_rights_at_o
             following(hub, world.viewer.actor, world.viewer.home) as ending,
         ):
             await ending.reach(1)
-            await write(app, world, 1)
+            await add_items(app, world, 1)
             data = UserUpdate(disabled=True)
             async with app.state.database.write() as uow:
                 administrator, identity = world.administrator.actor, app.state.identity
@@ -450,7 +315,7 @@ async def test_who_may_have_missed_wake_ups_looks_for_changes_and_at_rights_at_o
 
 
 async def test_a_token_that_expires_while_the_client_takes_nothing_is_noticed(app: FastAPI, world: World) -> None:
-    await write(app, world, 10)
+    await add_items(app, world, 10)
     assert isinstance(world.viewer.actor, UserActor)
     brief = replace(world.viewer.actor, expires_at=datetime.now(UTC) + timedelta(seconds=0.2))
     hub = Hub(app.state.database, LocalBus(), HubOptions(beat=NEVER, rights_beat=0.02))

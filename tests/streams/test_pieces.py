@@ -22,9 +22,7 @@ from db.session import ReadSession
 from tests.doors.people import Person, World
 from tests.errors.captured_log import captured_log
 from tests.streams.following import Follower, following
-from tests.streams.writing import write
-
-NEVER = 600.0
+from tests.streams.writing import NEVER, write
 
 
 async def test_exactly_the_pairs_that_are_asked_for_are_looked_up(app: FastAPI, world: World) -> None:
