@@ -5,7 +5,8 @@ no room of its own. An honest client that is slow is let be: a body's time grows
 """
 
 import asyncio
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import partial
 from http import HTTPStatus
 from typing import Any, Literal
@@ -54,6 +55,22 @@ class RefusedError(Exception):
     def __init__(self, status: int) -> None:
         super().__init__(SENTENCES[status])
         self.status = status
+
+
+@dataclass(frozen=True)
+class LingeringTransport:
+    """A connection as the work for one request sees it: it is closed in the protocol's own way."""
+
+    transport: asyncio.Transport
+    close: Callable[[], None]
+
+    def write(self, data: bytes) -> None:
+        """Send bytes."""
+        self.transport.write(data)
+
+    def is_closing(self) -> bool:
+        """Return whether nothing can be sent any more."""
+        return self.transport.is_closing()
 
 
 class RequestProtocol(Guarded, HttpToolsProtocol):
@@ -192,6 +209,13 @@ class RequestProtocol(Guarded, HttpToolsProtocol):
             # It was the oldest one itself.
             raise RefusedError(503)
 
+    def on_response_complete(self) -> None:
+        """Go on with the next request, unless nothing follows any more."""
+        if self._refused:
+            self.server_state.total_requests += 1
+        else:
+            super().on_response_complete()
+
     def on_message_complete(self) -> None:
         """Be done with a request, and wait for the next one."""
         if self._no_upgrade:
@@ -222,6 +246,8 @@ class RequestProtocol(Guarded, HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._answering = cycle
+        last_words = LingeringTransport(self.transport, self._close_after_answer)
+        cycle.transport = last_words  # type: ignore[assignment]  # all that a cycle uses of it
         with hang_up(self._hang_up):
             super()._start_asgi_task(cycle, app)
 
@@ -277,6 +303,23 @@ class RequestProtocol(Guarded, HttpToolsProtocol):
             self._hang_up.set()
         if answering is not None or self._phase != "body":
             self._write(status)
+        self._linger()
+
+    def _close_after_answer(self) -> None:
+        """Close the connection after its last answer, and linger if the client is still sending."""
+        if self._refused or self._phase == "body":
+            self._refused = True
+            self._stop_clock()
+            self.book.release(self)
+            self._linger()
+        else:
+            self.transport.close()
+
+    def _linger(self) -> None:
+        """Say that nothing follows, and throw away what still arrives: closing at once would reset the connection.
+
+        A reset takes the answer with it, if the client has not read it yet.
+        """
         self.flow.resume_reading()
         if self.transport.can_write_eof():
             self.transport.write_eof()

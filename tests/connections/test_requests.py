@@ -96,6 +96,22 @@ async def test_requests_that_do_not_wait_for_answers_get_them_in_order_up_to_a_n
     assert re.findall(rb"x-request-id: (\d+)", many) == [b"0"]
 
 
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [(GET + b"\r\n", 200), (post("/nothing", b"", b"Connection: close", length=10**9), 404)],
+    ids=["requests", "a body"],
+)
+async def test_who_goes_on_sending_can_read_the_last_answer(server: LiveServer, head: bytes, status: int) -> None:
+    # More than the server reads at once: closing on top of that would reset the connection, and lose the answer.
+    async with wire(server.url) as connection:
+        sending = asyncio.create_task(connection.send(head + (GET + b"\r\n") * 100_000))
+        answer = await connection.rest()
+        await sending
+
+    assert answer.startswith(b"HTTP/1.1 %d " % status)
+    assert answer.count(b"HTTP/1.1") == 1
+
+
 async def test_a_fault_after_a_request_lets_that_one_be_answered(server: LiveServer) -> None:
     answer = await exchange(server.url, GET + b"\r\n" + b"no HTTP\r\n\r\n")
 
