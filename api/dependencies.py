@@ -65,13 +65,14 @@ def caller_of(connection: HTTPConnection, actor: Actor) -> Caller:
 async def identify(connection: HTTPConnection, credentials: str | None) -> Actor:
     """Return who calls, by the `Authorization` header's value, and note it for the log."""
     address = connection.client.host if connection.client else None
-    if credentials is None:
-        return Anonymous(address=address)
-    async with get_database(connection).read(caller_of(connection, ANONYMOUS)) as uow:
-        actor = await auth.authenticate(uow, credentials, address=address, identity=get_identity(connection))
-    record_of(connection).actor = actor.label
+    actor: Actor = Anonymous(address=address)
+    if credentials is not None:
+        async with get_database(connection).read(caller_of(connection, ANONYMOUS)) as uow:
+            actor = await auth.authenticate(uow, credentials, address=address, identity=get_identity(connection))
+        record_of(connection).actor = actor.label
     if actor.user_id is not None:
         admit_large_body(connection.scope)
+    connection.app.state.pace.greet(caller_of(connection, actor))
     return actor
 
 
@@ -104,6 +105,20 @@ Anyone = Annotated[Actor, Depends(_get_anyone)]
 """Whoever calls, nobody in particular included: for signing up and in."""
 
 
+LONG_BODY = 16 * 1024
+"""Bytes that take so long to read as JSON that others have their turn first."""
+
+
+class PacedRequest(Request):
+    """A request whose body is read when it is its caller's turn."""
+
+    async def json(self) -> Any:
+        """Return what the body says."""
+        if len(await self.body()) > LONG_BODY:
+            await self.app.state.pace.turn(caller_of(self, self.state.actor))
+        return await super().json()
+
+
 class IdentifiedRoute(APIRoute):
     """A route that finds out who calls before it reads the body, if its operation is for a `CurrentActor`."""
 
@@ -115,7 +130,7 @@ class IdentifiedRoute(APIRoute):
 
         async def identify_first(request: Request) -> Response:
             await _get_actor(request)
-            return await handle(request)
+            return await handle(PacedRequest(request.scope, request.receive))
 
         return identify_first
 

@@ -7,8 +7,7 @@ from starlette.requests import Request
 
 from api.core.cursors import encode_cursor
 from api.core.errors import ErrorCode, answer_too_large
-from api.core.pace import Work
-from api.dependencies import IdentifiedRoute, requires_json, requires_once, requires_unicode, shows_lock
+from api.dependencies import IdentifiedRoute, caller_of, requires_json, requires_once, requires_unicode, shows_lock
 from api.problems import documented
 from api.schemas.pages import Listing
 from api.schemas.types import Output
@@ -66,9 +65,8 @@ async def listing(kind: type[L], read: type[O], page: Page[M], request: Request)
     """
     most: int = request.app.state.settings.answer_max_bytes
     size, data = 0, []
-    work = Work()
     for row in page.rows:
-        await request.app.state.pace.turn(request.state.actor.user_id, work)
+        await request.app.state.pace.turn(caller_of(request, request.state.actor))
         entry = read.model_validate(row)
         size += len(entry.model_dump_json().encode())
         if size > most:

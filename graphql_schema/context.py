@@ -14,7 +14,7 @@ from api.config import Settings
 from api.core.actor import ANONYMOUS, Actor, UserActor, require_user
 from api.core.errors import AppError, ErrorCode, forbidden
 from api.core.identity import Identity
-from api.core.pace import Pace, Work
+from api.core.pace import Pace
 from api.dependencies import caller_of, get_database, get_hub, get_identity, header_of, identify
 from api.request_log import RequestRecord, record_of
 from api.schemas.changes import ChangeQuery
@@ -37,7 +37,6 @@ class Context(BaseContext):
         super().__init__()
         self._connection = connection
         self._turning = 0
-        self._work = Work()
         self._batches = Batches(lambda: self._turning > 0)
         self._streams: set[Stream] = set()
         self._opener: Actor | None = None
@@ -152,16 +151,12 @@ class Context(BaseContext):
         """Open a write transaction."""
         return get_database(self._connection).write(caller_of(self._connection, self.actor))
 
-    def begin(self) -> None:
-        """Begin another operation: on a socket they follow each other."""
-        self._work = Work()
-
     async def turn(self) -> None:
         """Return when there is time for another part of this operation."""
         pace: Pace = self._connection.app.state.pace
         self._turning += 1
         try:
-            await pace.turn(self.actor.user_id, self._work)
+            await pace.turn(caller_of(self._connection, self.actor))
         finally:
             self._turning -= 1
 

@@ -26,7 +26,6 @@ class Identification(SchemaExtension):
         """Identify the caller."""
         context: Context = self.execution_context.context
         await context.identify()
-        context.begin()
         # To read and judge a document is work that cannot be parted: of an actor's documents one at a time.
         await context.turn()
         yield

@@ -102,7 +102,9 @@ class Router(GraphQLRouter[Context, None]):
                 ErrorCode.NOT_ACCEPTABLE, f"Answers come as {JSON} or {RESPONSE_JSON}, streams as {EVENT_STREAM}."
             )
         await context.identify_early()
-        operation = read_request(request.headers.get("content-type"), await request.body())
+        body = await request.body()
+        await context.turn()
+        operation = read_request(request.headers.get("content-type"), body)
         arguments: dict[str, Any] = {
             "query": operation.query,
             "variable_values": operation.variables,
@@ -111,7 +113,10 @@ class Router(GraphQLRouter[Context, None]):
         }
         if media_type is not None:
             try:
-                return self._render(await self.schema.execute(**arguments), media_type)
+                result = await self.schema.execute(**arguments)
+                # What is large takes a while to write.
+                await context.turn()
+                return self._render(result, media_type)
             except NeedsStreamError:
                 if not accepted.names(EVENT_STREAM):
                     raise

@@ -1,13 +1,15 @@
 """Large operations are executed in turns, and a level is still read by one statement."""
 
 import asyncio
+import time
 from uuid import UUID
 
 import httpx
 import pytest
 from fastapi import FastAPI
 
-from api.core.pace import HURRIED_SLICES, Pace, Work
+from api.core.pace import ALLOWANCE_SECONDS, Pace
+from api.dependencies import LONG_BODY
 from tests.doors.people import World
 from tests.graphql.asking import read, statements
 from tests.streams.writing import add_item
@@ -20,57 +22,90 @@ async def test_who_has_many_operations_waits_for_itself(monkeypatch: pytest.Monk
     monkeypatch.setattr("api.core.pace.SLICE_SECONDS", NO_TIME)
     pace, done = Pace(), []
 
-    async def work(actor: str, parts: int) -> None:
-        own = Work()
+    async def work(caller: str, parts: int) -> None:
         for _ in range(parts):
-            await pace.turn(actor, own)
-            done.append(actor)
+            await pace.turn(caller)
+            done.append(caller)
 
     async with asyncio.timeout(10):
         await asyncio.gather(*(work("many", 5) for _ in range(20)), work("one", 5))
     assert done.count("many") == 100
     # One part of each, in turn.
-    assert [index for index, actor in enumerate(done) if actor == "one"][-1] <= 12
+    assert [index for index, caller in enumerate(done) if caller == "one"][-1] <= 12
 
 
 async def test_the_next_slice_is_whose_wait_is_longest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("api.core.pace.SLICE_SECONDS", NO_TIME)
     pace, done = Pace(), []
 
-    async def work(actor: str) -> None:
-        own = Work()
+    async def work(caller: str) -> None:
         for _ in range(5):
-            await pace.turn(actor, own)
-            done.append(actor)
+            await pace.turn(caller)
+            done.append(caller)
 
     async with asyncio.timeout(10):
-        await asyncio.gather(*(work(actor) for actor in "abcd"))
+        await asyncio.gather(*(work(caller) for caller in "abcd"))
     # Who asks first finds nobody before him; then all go round.
     assert "".join(done) == "a" + "abcd" * 4 + "bcd"
 
 
-async def test_a_long_operation_pauses_so_that_a_short_request_gets_on_many_times(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize(
+    ("guests", "held", "rests"),
+    [
+        # A part that could not be cut, with others about.
+        (("a", "b"), ALLOWANCE_SECONDS * 2, True),
+        (("b", "a", "a"), ALLOWANCE_SECONDS * 2, True),
+        (("b",), ALLOWANCE_SECONDS * 2, True),
+        # Nobody is slowed for nobody's sake.
+        (("a", "a"), ALLOWANCE_SECONDS * 2, False),
+        # What everybody may do at once.
+        (("a", "b"), ALLOWANCE_SECONDS / 10, False),
+    ],
+)
+async def test_who_held_the_loop_leaves_it_to_others_for_as_long(
+    guests: tuple[str, ...], held: float, rests: bool
 ) -> None:
-    monkeypatch.setattr("api.core.pace.SLICE_SECONDS", NO_TIME)
-    pace, long, loops = Pace(), Work(), 0
+    pace = Pace()
+    for guest in guests:
+        pace.greet(guest)
+    await pace.turn("a")
+    time.sleep(held)  # noqa: ASYNC251 - a part of work that never lets go
+    await asyncio.sleep(0)
 
-    async def others() -> None:
-        nonlocal loops
-        while True:
-            await asyncio.sleep(0)
-            loops += 1
+    served: list[str] = []
 
-    other = asyncio.create_task(others())
-    among: list[int] = []
+    async def ask(caller: str) -> None:
+        await pace.turn(caller)
+        served.append(caller)
+
     async with asyncio.timeout(10):
-        for _ in range(HURRIED_SLICES + 4):
-            before = loops
-            await pace.turn("a", long)
-            among.append(loops - before)
-    other.cancel()
-    # Each slice lets the loop go round once; after many of them it goes round for a while.
-    assert max(among[: HURRIED_SLICES + 1]) <= 3 < min(among[HURRIED_SLICES + 2 :])
+        await asyncio.gather(ask("a"), ask("b"))
+    assert served == (["b", "a"] if rests else ["a", "b"])
+
+
+async def test_an_allowance_that_is_spent_in_small_parts_ends_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.core.pace.EARNED_PER_SECOND", 0.0)
+    pace = Pace()
+    pace.greet("a")
+    pace.greet("b")
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    for _ in range(30):
+        await pace.turn("a")
+        time.sleep(ALLOWANCE_SECONDS / 10)  # noqa: ASYNC251 - a part of work that never lets go
+        await asyncio.sleep(0)
+
+    # Ten parts at once, and as much rest as work from there on.
+    assert loop.time() - began >= ALLOWANCE_SECONDS * (1 + 2 * 2) * 0.9
+
+
+async def test_accounts_of_those_who_left_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.core.pace.FULL_AGAIN_SECONDS", 0.0)
+    pace = Pace()
+    for caller in range(100):
+        await pace.turn(caller)
+        await asyncio.sleep(0)
+    assert len(pace._accounts) == 1
 
 
 async def test_whatever_was_waited_for_is_completed_in_turn(
@@ -79,17 +114,43 @@ async def test_whatever_was_waited_for_is_completed_in_turn(
     turns: list[object] = []
     turn = app.state.pace.turn
 
-    async def counted(actor: UUID | None, work: Work) -> None:
-        turns.append(actor)
-        await turn(actor, work)
+    async def counted(caller: UUID | str) -> None:
+        turns.append(caller)
+        await turn(caller)
 
     copies = " ".join(f"a{number}: owner {{ id }}" for number in range(20))
     query = f"query($id: UUID!) {{ item(id: $id) {{ {copies} }} }}"
     item = await add_item(app, world)
     monkeypatch.setattr(app.state.pace, "turn", counted)
     await read(client, world.viewer.token, query, id=str(item.id))
-    # One to read the document, one for the item, and one for each owner.
-    assert turns[1:] == [world.viewer.id] * 21
+    # To read the body and the document, for the item, for each owner, and to write the answer.
+    assert turns == [world.viewer.id] * (2 + 1 + 20 + 1)
+
+
+@pytest.mark.parametrize(("size", "times"), [(100, 0), (LONG_BODY, 1)])
+async def test_a_large_body_is_read_when_it_is_its_senders_turn(
+    app: FastAPI,
+    client: httpx.AsyncClient,
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    size: int,
+    times: int,
+) -> None:
+    turns: list[object] = []
+    turn = app.state.pace.turn
+
+    async def counted(caller: UUID | str) -> None:
+        turns.append(caller)
+        await turn(caller)
+
+    greeted: list[object] = []
+    monkeypatch.setattr(app.state.pace, "turn", counted)
+    monkeypatch.setattr(app.state.pace, "greet", greeted.append)
+    headers = {"Authorization": f"Bearer {world.editor.token}"}
+    await client.post("/api/items", json={"title": "t", "description": "x" * size}, headers=headers)
+
+    assert turns == [world.editor.id] * times
+    assert greeted == [world.editor.id]
 
 
 async def test_a_level_is_one_statement_however_many_turns_it_takes(
