@@ -143,12 +143,15 @@ class Context(BaseContext):
             stream.renew(actor)
         return actor
 
-    def read(self) -> AbstractAsyncContextManager[ReadUnit]:
-        """Open a read transaction."""
-        return get_database(self._connection).read(caller_of(self._connection, self.actor))
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[ReadUnit]:
+        """Open a read transaction, in turn: what it does first, many fields may do at once."""
+        await self.turn()
+        async with get_database(self._connection).read(caller_of(self._connection, self.actor)) as uow:
+            yield uow
 
     def write(self) -> AbstractAsyncContextManager[UnitOfWork]:
-        """Open a write transaction."""
+        """Open a write transaction. Mutations follow each other anyway."""
         return get_database(self._connection).write(caller_of(self._connection, self.actor))
 
     async def turn(self) -> None:

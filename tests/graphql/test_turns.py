@@ -123,8 +123,8 @@ async def test_whatever_was_waited_for_is_completed_in_turn(
     item = await add_item(app, world)
     monkeypatch.setattr(app.state.pace, "turn", counted)
     await read(client, world.viewer.token, query, id=str(item.id))
-    # To read the body and the document, for the item, for each owner, and to write the answer.
-    assert turns == [world.viewer.id] * (2 + 1 + 20 + 1)
+    # To read the body and the document, to read the item and the owners, for the item and each owner, and to write.
+    assert turns == [world.viewer.id] * (2 + 2 + 1 + 20 + 1)
 
 
 @pytest.mark.parametrize(("size", "times"), [(100, 0), (LONG_BODY, 1)])
