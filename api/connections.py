@@ -22,6 +22,9 @@ if sys.platform != "win32":
 PATIENCE_PINGS = 3
 """How long a client may take nothing, in lengths of `SOCKET_PING_SECONDS`."""
 
+LINGER_SECONDS = 10.0
+"""How long what a refused client still sends is thrown away, so that it can read why (RFC 9112, section 9.6)."""
+
 RESERVED_FILES = 64
 """Open files that are left to databases, logs and libraries."""
 

@@ -105,8 +105,8 @@ Anyone = Annotated[Actor, Depends(_get_anyone)]
 """Whoever calls, nobody in particular included: for signing up and in."""
 
 
-LONG_BODY = 16 * 1024
-"""Bytes that take so long to read as JSON that others have their turn first."""
+LONG_BODY = 8 * 1024
+"""Bytes that take so long to read as JSON, some milliseconds, that others have their turn first."""
 
 
 class PacedRequest(Request):
@@ -115,7 +115,7 @@ class PacedRequest(Request):
     async def json(self) -> Any:
         """Return what the body says."""
         if len(await self.body()) > LONG_BODY:
-            await self.app.state.pace.turn(caller_of(self, self.state.actor))
+            await self.app.state.pace.turn(caller_of(self, getattr(self.state, "actor", ANONYMOUS)))
         return await super().json()
 
 
@@ -125,11 +125,11 @@ class IdentifiedRoute(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return the handler."""
         handle = super().get_route_handler()
-        if not any(dependency.call is _get_actor for dependency in self.dependant.dependencies):
-            return handle
+        is_for_users = any(dependency.call is _get_actor for dependency in self.dependant.dependencies)
 
         async def identify_first(request: Request) -> Response:
-            await _get_actor(request)
+            if is_for_users:
+                await _get_actor(request)
             return await handle(PacedRequest(request.scope, request.receive))
 
         return identify_first

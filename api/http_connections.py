@@ -15,7 +15,7 @@ import httptools
 import structlog
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-from api.connections import Connections, Guarded, room_for
+from api.connections import LINGER_SECONDS, Connections, Guarded, room_for
 from api.core.connection_limits import ConnectionLimits
 from api.core.hang_ups import hang_up
 from api.socket_connections import SocketProtocol
@@ -30,9 +30,6 @@ FREE_CHUNKS, LEAST_CHUNK_BYTES = 4096, 16
 
 MOST_PIPELINED = 16
 """Requests that may wait behind the one being answered."""
-
-LINGER_SECONDS = 10.0
-"""How long what a refused client still sends is thrown away, so that it can read why (RFC 9112, section 9.6)."""
 
 MOST_THROWN_AWAY = 4 * 1024 * 1024
 """As much of a body that was refused is read to its end, so that the client can use the connection again."""

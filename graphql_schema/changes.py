@@ -70,7 +70,7 @@ class ChangeQuery:
         limit: Annotated[int, strawberry.argument(description="How many at most, 1 to 100.")] = DEFAULT_LIMIT,
     ) -> Stretch:
         """Return entries of the log."""
-        query = schemas.ChangeQuery(after=after, limit=limit)
+        query = schemas.ChangeQuery.read({"after": after, "limit": limit})
         async with info.context.read() as uow:
             return await changes.list_changes(
                 uow, info.context.actor, workspace_id, after=query.after, limit=query.limit

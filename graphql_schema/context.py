@@ -91,6 +91,12 @@ class Context(BaseContext):
         return settings.answer_max_bytes
 
     @property
+    def anonymous_body_limit(self) -> int:
+        """How much somebody who is not signed in may send at once, in bytes."""
+        settings: Settings = self._connection.app.state.settings
+        return settings.anonymous_body_limit_bytes
+
+    @property
     def shared(self) -> SharedResults:
         """Results of events that are the same for all subscribers of this process."""
         shared: SharedResults = self._connection.app.state.shared_results
@@ -110,7 +116,7 @@ class Context(BaseContext):
         Raises:
             AppError: VALIDATION_ERROR for a number that cannot be one; and see `open_stream`.
         """
-        seq = None if after is None else ChangeQuery(after=after).after
+        seq = None if after is None else ChangeQuery.read({"after": after}).after
         actor = self.actor
         async with open_stream(get_hub(self._connection), actor, workspace_id, seq, cost=cost) as stream:
             stream.is_response = self._connection.scope["type"] == "http"

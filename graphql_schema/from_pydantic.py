@@ -33,9 +33,9 @@ class ModelInput(Generic[M]):
         """Return the validated model.
 
         Raises:
-            ValidationError: with the paths that REST would name.
+            AppError: VALIDATION_ERROR with the paths that REST would name.
         """
-        return self._model.model_validate(self.sent())
+        return self._model.read(self.sent())
 
     def sent(self) -> dict[str, Any]:
         """Return the fields that the client sent."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from api.core.errors import AppError, ErrorCode
+from api.core.json_text import is_readable
 from api.core.media_types import is_json
 
 _SHAPES: Mapping[str, tuple[type, str]] = {
@@ -53,6 +54,8 @@ def read_request(content_type: str | None, body: bytes) -> OperationRequest:
     if parameters.get("query") is None and _is_persisted(parameters):
         # The very words by which Apollo's clients send the whole query instead.
         raise AppError(ErrorCode.BAD_REQUEST, "PersistedQueryNotSupported")
+    if not is_readable({name: value for name, value in parameters.items() if name not in ("query", "variables")}):
+        raise AppError(ErrorCode.BAD_REQUEST, NOT_READABLE)
     wrong = misshapen(parameters)
     if wrong is not None:
         raise AppError(ErrorCode.BAD_REQUEST, wrong)
@@ -62,6 +65,7 @@ def read_request(content_type: str | None, body: bytes) -> OperationRequest:
 
 
 NO_DOCUMENT = "The query is empty."
+NOT_READABLE = "The numbers of a request must be finite, and its text valid Unicode."
 
 
 def _is_persisted(parameters: Mapping[str, Any]) -> bool:

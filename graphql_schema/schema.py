@@ -90,7 +90,8 @@ class Schema(strawberry.Schema):
                 async for result in source:
                     yield self._rendered(result, kwargs["context_value"])
             except Exception as error:  # noqa: BLE001 - as `execute` does: whatever an extension raised
-                failure = PreExecutionError(data=None, errors=[GraphQLError(str(error), original_error=error)])
+                known = error if isinstance(error, GraphQLError) else GraphQLError(str(error), original_error=error)
+                failure = PreExecutionError(data=None, errors=[known])
                 yield self._rendered(failure, kwargs["context_value"])
 
         return results()

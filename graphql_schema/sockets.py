@@ -25,6 +25,9 @@ from graphql_schema.context import Context
 from graphql_schema.errors import extensions
 from graphql_schema.socket_messages import read_message
 
+TOO_BIG = 1009
+"""The close code for a message that is too large (RFC 6455, section 7.4.1)."""
+
 TRY_AGAIN_LATER = 1013
 """The close code for a passing trouble of the server (IANA WebSocket Close Code Number Registry)."""
 
@@ -37,6 +40,10 @@ TOO_MANY = 4429
 
 MOST_REASON_BYTES = 123
 """The longest reason that a close frame can carry (RFC 6455, section 5.5)."""
+
+
+LONG_MESSAGE = 4096
+"""Characters that take so long to read as JSON, some milliseconds, that others have their turn first."""
 
 
 class SocketAdapter(ASGIWebSocketAdapter):
@@ -87,6 +94,11 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
 
     async def handle_message(self, message: Any) -> None:
         """Look at a frame before anything else does, and close the socket if it is no message."""
+        if isinstance(message, str) and len(message) > LONG_MESSAGE:
+            if self.context.actor.user_id is None and len(message) > self.context.anonymous_body_limit:
+                await self.websocket.close(code=TOO_BIG, reason="Sign in to send so much at once")
+                return
+            await self.context.turn()
         try:
             known: Any = read_message(message)
         except ValueError as error:

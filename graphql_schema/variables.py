@@ -29,11 +29,12 @@ from pydantic import ValidationError
 from strawberry.extensions import SchemaExtension
 
 from api.core.errors import MAX_FINDINGS, AppError, ErrorCode, invalid
-from api.core.json_text import is_writable
+from api.core.json_text import is_readable, is_writable
 from api.schemas.pages import MAX_LIMIT
 from api.schemas.types import AtMost, Input
 from graphql_schema.documents import chosen_operation
 from graphql_schema.ids import is_id, read_key
+from graphql_schema.requests import NOT_READABLE
 
 Path = tuple[str, ...]
 Problem = tuple[str, str]
@@ -66,6 +67,10 @@ def _problems(
 ) -> Iterator[Problem]:
     if not isinstance(variables, dict):
         raise AppError(ErrorCode.BAD_REQUEST, "Variables must be a JSON object.")
+    declared = {definition.variable.name.value for definition in operation.variable_definitions or ()}
+    # The others are nobody's to judge, so they are as on a socket: all or nothing.
+    if not is_readable({name: value for name, value in variables.items() if name not in declared}):
+        raise AppError(ErrorCode.BAD_REQUEST, NOT_READABLE)
     places = _places(document)
     for definition in operation.variable_definitions or ():
         name = definition.variable.name.value

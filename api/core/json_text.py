@@ -32,6 +32,15 @@ def read_json(text: str) -> Any:
     return value
 
 
+def is_readable(value: object) -> bool:
+    """Return whether `read_json` would read this, which a more lenient reader took for JSON."""
+    try:
+        read_json(json.dumps(value))
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
 def is_writable(text: str) -> bool:
     """Return whether text can be written as UTF-8: a lone surrogate cannot."""
     try:

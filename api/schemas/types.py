@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import (
     AfterValidator,
@@ -22,12 +22,14 @@ from pydantic import (
     SecretStr,
     StrictBool,
     StringConstraints,
+    ValidationError,
     WithJsonSchema,
     model_validator,
 )
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core.core_schema import CoreSchema, no_info_before_validator_function
 
+from api.core.errors import from_pydantic
 from api.core.json_text import is_exact, is_writable
 
 MAX_DESCRIPTION = 20_000
@@ -52,6 +54,22 @@ class Input(BaseModel):
 
     example: ClassVar[Mapping[str, Any]]
     """A body that works as it stands, with which the documentation begins. It leaves out what names something else."""
+
+    @classmethod
+    def read(cls, values: Mapping[str, Any]) -> Self:
+        """Return the input that these values make.
+
+        Pydantic's own exception must go no further: it keeps what was sent and what refused it where the garbage
+        collector does not look, and whoever keeps such an exception among others keeps it for ever.
+
+        Raises:
+            AppError: VALIDATION_ERROR with the paths of what does not fit.
+        """
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            refusal = from_pydantic(error.errors(include_url=False, include_context=False, include_input=False))
+        raise refusal
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
@@ -184,7 +202,7 @@ def _check_parts(value: dict[str, Any]) -> None:
     while todo:
         part, depth = todo.pop()
         # Each part takes a byte at least.
-        if len(todo) > MAX_FIELDS_BYTES or (isinstance(part, str) and len(part) > MAX_FIELDS_BYTES):
+        if len(todo) + (len(part) if isinstance(part, str | list | dict) else 0) > MAX_FIELDS_BYTES:
             raise ValueError(f"It must not be larger than {MAX_FIELDS_BYTES} bytes")
         if depth > MAX_FIELDS_DEPTH and isinstance(part, dict | list):
             raise ValueError(f"It must not be nested more than {MAX_FIELDS_DEPTH} deep")

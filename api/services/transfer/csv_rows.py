@@ -4,6 +4,7 @@ import csv
 import itertools
 import json
 import re
+import string
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -17,6 +18,8 @@ _NUMBERS = frozenset({"priority", "version"})
 _FIELD = "fields."
 # The comma wins where all are as frequent: in a file of one column.
 _DELIMITERS = ",;\t|"
+# What a line is made of that has no name and no value.
+_BLANK = _DELIMITERS + '"' + string.whitespace
 _SAID = re.compile(r"sep=(.)\r?\n?", re.IGNORECASE)
 # How many columns a sentence names.
 _NAMED = 10
@@ -48,7 +51,7 @@ def read_csv(lines: Lines, mapping: Mapping[str, str], *, ignore_unknown: bool) 
 def _reader(lines: Lines) -> Iterator[list[str]]:
     """Return the rows as cells, separated by what separates the names in the header, or what Excel's `sep=` says."""
     try:
-        first = next(lines)
+        first = next(line for line in lines if line.strip(_BLANK))
         said = _SAID.fullmatch(first)
         if said:
             return csv.reader(lines, strict=True, delimiter=said[1])
@@ -63,7 +66,7 @@ def _reader(lines: Lines) -> Iterator[list[str]]:
 
 def _header(reader: Iterator[list[str]]) -> list[str]:
     try:
-        return [name.strip() for name in next(reader)]
+        return [name.strip() for name in next(cells for cells in reader if any(cell.strip() for cell in cells))]
     except StopIteration:
         raise _refusal("The file is empty; a CSV file begins with a line of column names.") from None
     except (csv.Error, LineTooLongError) as error:
