@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from api.services import changes
 from tests.doors.door import Door, DoorError
 from tests.doors.people import World
 from tests.doors.things import make_item, make_message, read_log, refused
@@ -44,6 +45,30 @@ async def test_numbers_run_from_1_without_gaps_however_they_are_read(door: Door,
     assert read == whole["data"]
     end = await door.call("list_changes", token=world.editor.token, id=str(world.workspace), after=19)
     assert end == {"data": [], "seq": 19, "has_more": False}
+
+
+async def test_a_walk_is_cut_where_it_gets_long_and_tells_every_entry_once(
+    door: Door, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small: list[str] = []
+    for description in ("", "", "x" * 9000, "", "y" * 20_000, "z" * 20_000, ""):
+        last = await make_item(door, world, description=description)
+        if not description:
+            small.append(last["id"])
+    for item in small[:3]:
+        await door.call("delete_item", token=world.admin.token, id=item, permanent=True)
+    whole = await read_log(door, world)
+    monkeypatch.setattr(changes, "MAX_LETTERS", 15_000)
+
+    pages: list[list[dict[str, Any]]] = []
+    while not pages or pages[-1][-1]["seq"] < whole["seq"]:
+        part = await read_log(door, world, after=pages[-1][-1]["seq"] if pages else 0)
+        assert part["has_more"] == (part["data"][-1]["seq"] < whole["seq"])
+        pages.append(part["data"])
+
+    # Each of the longest is more than a page holds; it has one to itself all the same. What is gone is short.
+    assert [[entry["seq"] for entry in page] for page in pages] == [[*range(1, 9)], [9], [10], [*range(11, 15)]]
+    assert [entry for page in pages for entry in page] == whole["data"]
 
 
 async def test_folding_all_changes_gives_the_current_rows(door: Door, world: World) -> None:

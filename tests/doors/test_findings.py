@@ -1,5 +1,7 @@
 """How much is said about what is wrong, and that nobody is told anything before it is known who calls."""
 
+import json
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -11,6 +13,7 @@ from tests.doors.people import World
 from tests.graphql.asking import statements
 
 JSON = {"Content-Type": "application/json"}
+KIB = 1024
 
 
 async def findings(door: Door, world: World, operation: str, **arguments: Any) -> list[dict[str, str]]:
@@ -99,3 +102,50 @@ async def test_whoever_is_not_signed_in_sends_little(client: httpx.AsyncClient, 
             assert (await client.post(path, content=body % ("x" * 60_000), headers=headers)).status_code != 413
     large = await client.post("/graphql", content=body % ("x" * 1_000_000), headers=signed_in)
     assert large.json() == {"data": {"__typename": "Query"}}
+
+
+class Chunks:
+    """A body whose length nobody announced, and how much of it was read."""
+
+    def __init__(self, body: bytes) -> None:
+        self.body = body
+        self.read = 0
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """Hand out the body piece by piece."""
+        while self.read < len(self.body):
+            self.read += 16 * KIB
+            yield self.body[self.read - 16 * KIB : self.read]
+
+
+@pytest.mark.parametrize("headers", [JSON, {**JSON, "Authorization": "Bearer forged"}], ids=["nobody", "forged"])
+@pytest.mark.parametrize("path", ["/api/auth/login", "/graphql"])
+async def test_what_a_stranger_sends_is_cut_where_it_gets_large_and_unread_if_it_says_so(
+    client: httpx.AsyncClient, path: str, headers: dict[str, str]
+) -> None:
+    most, more, announced = [Chunks(b"{}".ljust(size * KIB)) for size in (64, 900, 900)]
+    accepted = await client.post(path, content=most, headers=headers)
+    refused = await client.post(path, content=more, headers=headers)
+    at_once = await client.post(path, content=announced, headers={**headers, "Content-Length": f"{900 * KIB}"})
+    assert (accepted.status_code != 413, most.read) == (True, 64 * KIB)
+    assert (refused.status_code, "PAYLOAD_TOO_LARGE" in refused.text, more.read) == (413, True, 80 * KIB)
+    assert (at_once.status_code, "PAYLOAD_TOO_LARGE" in at_once.text, announced.read) == (413, True, 0)
+
+
+@pytest.mark.parametrize("path", ["/api/items", "/graphql"])
+@pytest.mark.parametrize("chunked", [False, True], ids=["announced", "chunked"])
+async def test_whoever_is_signed_in_sends_much_and_not_more(
+    client: httpx.AsyncClient, world: World, path: str, chunked: bool
+) -> None:
+    headers = {**JSON, "Authorization": f"Bearer {world.editor.token}"}
+    create = {"query": 'mutation { createItem(input: {title: "Large"}) { title } }'}
+    body = json.dumps({"title": "Large"} if path == "/api/items" else create).encode()
+    answers = []
+    for size in (KIB * KIB, KIB * KIB + 1):
+        sent = body.ljust(size)
+        answers.append(await client.post(path, content=Chunks(sent) if chunked else sent, headers=headers))
+    accepted, refused = answers
+    assert (accepted.is_success, "errors" in accepted.json()) == (True, False)
+    assert (refused.status_code, "PAYLOAD_TOO_LARGE" in refused.text) == (413, True)
+    items = await client.get("/api/items", headers=headers)
+    assert [item["title"] for item in items.json()["data"]] == ["Large"]
