@@ -27,7 +27,10 @@ AT_ONCE = 10
 
 
 class BoundedExecutor(StrawberryGraphQLCoreExecutionContext):
-    """Counts the bytes of the answer while it comes into being, and ends when they are too many."""
+    """Counts the bytes of the answer while it comes into being, and ends when they are too many.
+
+    Each event of a subscription is executed by a copy of the executor that subscribed and never counts itself.
+    """
 
     _bytes = 0
     _refusal: AppError | None = None
@@ -36,13 +39,6 @@ class BoundedExecutor(StrawberryGraphQLCoreExecutionContext):
     def place(self) -> dict[str, Any]:
         """What a refusal tells beside its numbers."""
         return {}
-
-    def build_per_event_executor(self, payload: Any) -> "BoundedExecutor":
-        """Return the executor of one event, with a budget of its own."""
-        executor = super().build_per_event_executor(payload)
-        assert isinstance(executor, BoundedExecutor)  # noqa: S101 - it is a copy of this one
-        executor._bytes = 0  # noqa: SLF001 - of this very class
-        return executor
 
     def execute_operation(self, serially: bool | None = None) -> Any:
         """Execute an operation, or one event; what is too large answers nothing but why."""
