@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import httpx
 import pytest
+import pytest_asyncio
 from fastapi import FastAPI
 
 from api.config import Settings
@@ -157,8 +158,10 @@ async def world(app: FastAPI) -> World:
     return await make_world(app)
 
 
-@pytest.fixture
-async def live_server(sqlite_url: str, tmp_path: Path) -> AsyncIterator[LiveServer]:
-    """A real server process on SQLite with a fresh administrator."""
-    async with serve(sqlite_url, tmp_path) as server:
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def live_server(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LiveServer]:
+    """A server process on SQLite, for all tests of this process that only add to what is there."""
+    folder = tmp_path_factory.mktemp("live")
+    address = await asyncio.to_thread(databases.sqlite_address, folder, sqlite_template)
+    async with serve(address, folder) as server:
         yield server

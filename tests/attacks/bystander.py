@@ -106,11 +106,15 @@ class _Asker(threading.Thread):
                 self._asked.notify_all()
             time.sleep(PAUSE_SECONDS)
 
-    def waits(self) -> dict[str, Any]:
-        """Return what happened since the last look, after the question of this moment is answered."""
+    @property
+    def answered(self) -> int:
+        """How many answers came since the last look."""
+        return len(self._seconds)
+
+    def waits(self, answered: int) -> dict[str, Any]:
+        """Return what happened since the last look, after the question that followed so many answers is answered."""
         with self._asked:
-            known = len(self._seconds)
-            self._asked.wait_for(lambda: len(self._seconds) > known + 1)
+            self._asked.wait_for(lambda: self.answered > answered + 1)
             found = {"seconds": self._seconds, "failures": self._failures}
             self._seconds, self._failures = [], []
         return found
@@ -121,7 +125,10 @@ def main() -> None:
     url, token = sys.argv[1:]
     askers = {path: _Asker(url, path, token) for path in (HEALTH, LIST)}
     for _ in sys.stdin:
-        print(json.dumps({path: asker.waits() for path, asker in askers.items()}), flush=True)  # noqa: T201
+        # Of both at the same moment, so that one is not waited for after the other.
+        answered = {path: asker.answered for path, asker in askers.items()}
+        found = {path: asker.waits(answered[path]) for path, asker in askers.items()}
+        print(json.dumps(found), flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":

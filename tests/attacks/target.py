@@ -14,7 +14,7 @@ from api.core.actor import UserActor
 from db.engine import Database
 from db.models import UserRole
 from tests.attacks.bystander import Bystander, standing_by
-from tests.live import LiveServer, serve
+from tests.live import NO_CERTIFICATES, LiveServer, serve
 from tests.streams.crowds import Place, write_items
 
 LONG_TEXT = "Δx " * 6_666
@@ -65,7 +65,7 @@ async def under_attack(
 async def sign_up(url: str, name: str) -> Place:
     """Create an account and sign in."""
     who = {"email": f"{name}@example.com", "password": PASSWORD}
-    async with httpx.AsyncClient(base_url=url, timeout=60) as client:
+    async with httpx.AsyncClient(verify=NO_CERTIFICATES, base_url=url, timeout=60) as client:
         account = {**who, "name": name, "password_confirm": PASSWORD}
         me = (await client.post("/api/users", json=account)).raise_for_status().json()
         token = (await client.post("/api/auth/login", json=who)).raise_for_status().json()["access_token"]
@@ -75,6 +75,9 @@ async def sign_up(url: str, name: str) -> Place:
 
 async def settled(target: Target) -> None:
     """Wait until the server answers as if nothing had happened."""
-    async with asyncio.timeout(60), httpx.AsyncClient(base_url=target.url, timeout=60) as client:
+    async with (
+        asyncio.timeout(60),
+        httpx.AsyncClient(verify=NO_CERTIFICATES, base_url=target.url, timeout=60) as client,
+    ):
         while (await client.get("/ready")).status_code != httpx.codes.OK:  # noqa: ASYNC110 - of another process
             await asyncio.sleep(0.05)

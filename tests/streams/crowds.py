@@ -24,7 +24,7 @@ from api.services import access, log
 from db.engine import Database
 from db.models import Item, UserRole
 from db.models.base import new_id
-from tests.live import LiveServer
+from tests.live import NO_CERTIFICATES, LiveServer
 
 KINDS = ("socket", "rest_sse", "graphql_sse")
 
@@ -45,7 +45,7 @@ class Place:
 
 async def administrators_place(server: LiveServer) -> Place:
     """Sign in as the administrator of a server process."""
-    async with httpx.AsyncClient(base_url=server.url) as client:
+    async with httpx.AsyncClient(verify=NO_CERTIFICATES, base_url=server.url) as client:
         who = {"email": server.admin_email, "password": server.admin_password}
         token = (await client.post("/api/auth/login", json=who)).json()["access_token"]
         me = (await client.get("/api/users/me", headers={"Authorization": f"Bearer {token}"})).json()

@@ -16,6 +16,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 from api.http_connections import protocols
+from tests.live import NO_CERTIFICATES
 
 TRANSPORTS = ("socket", "graphql_sse", "rest_sse")
 GRAPHQL_TRANSPORTS = ("socket", "graphql_sse")
@@ -259,7 +260,7 @@ async def sse_messages(response: httpx.Response) -> AsyncIterator[dict[str, str]
 
 
 def _client(url: str) -> httpx.AsyncClient:
-    return httpx.AsyncClient(base_url=url, timeout=httpx.Timeout(PATIENCE_SECONDS))
+    return httpx.AsyncClient(verify=NO_CERTIFICATES, base_url=url, timeout=httpx.Timeout(PATIENCE_SECONDS))
 
 
 def _authorization(token: str | None) -> dict[str, str]:
