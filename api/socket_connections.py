@@ -123,7 +123,8 @@ class SocketProtocol(Guarded, WebSocketsSansIOProtocol):
 
     def _refuse_handshake(self) -> None:
         """Answer a head that the library did not take, and which it would leave without an answer."""
-        self.handshake_complete = True
+        # As uvicorn's own refusal says it: a shutdown would else try to close a socket that was never open, and fail.
+        self.handshake_complete = self.close_sent = True
         self.transport.write(b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
         self.transport.close()
 

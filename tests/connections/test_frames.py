@@ -1,13 +1,21 @@
 """What a WebSocket may send that is no message: few frames that say nothing, and all of it text."""
 
-import pytest
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from types import SimpleNamespace
+from typing import Any, cast
 
+import pytest
+import pytest_asyncio
+
+from api.socket_connections import SocketProtocol
+from tests.connections.unplugged import plug
 from tests.connections.wire import HANDSHAKE, Wire, exchange, frame, wire
 from tests.live import LiveServer
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-CONTINUATION, TEXT, PING, PONG, CLOSE = 0x0, 0x1, 0x9, 0xA, 0x8
+CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 INIT = b'{"type": "connection_init"}'
 ACKNOWLEDGED = b"connection_ack"
 
@@ -73,3 +81,98 @@ async def test_a_handshake_that_the_library_does_not_take_is_answered(server: Li
     large = HANDSHAKE + b"".join(b"X-%d: y\r\n" % number for number in range(200)) + b"\r\n"
 
     assert (await exchange(server.url, large)).startswith(b"HTTP/1.1 400 ")
+
+
+class Socket:
+    """A socket that is open, to nothing but a list of what the application would be told."""
+
+    def __init__(self) -> None:
+        self.told: list[dict[str, Any]] = []
+        self.connection, self.transport = plug(SocketProtocol, self.serve)
+        self.now = 0.0
+
+    async def serve(self, _scope: Any, receive: Any, send: Any) -> None:
+        """Accept, and listen to the end."""
+        await receive()
+        await send({"type": "websocket.accept", "subprotocol": "graphql-transport-ws"})
+        while not self.told or self.told[-1]["type"] == "websocket.receive":
+            self.told.append(await receive())
+
+    async def hear(self, *frames: bytes) -> None:
+        """Receive frames at one moment."""
+        self.connection.data_received(b"".join(frames))
+        await until(self.connection.queue.empty)
+
+    @property
+    def closed(self) -> bytes:
+        """What the close frame says, if there is one."""
+        return self.transport.written.rpartition(b"\x88")[2][3:] if self.transport.is_closing() else b""
+
+
+async def until(reached: Callable[[], bool]) -> None:
+    """Let the others go on until something is reached."""
+    async with asyncio.timeout(5):
+        while not reached():  # noqa: ASYNC110 - the protocol tells nobody
+            await asyncio.sleep(0)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def socket() -> AsyncIterator[Socket]:
+    """An open socket whose clock is the test's."""
+    socket = Socket()
+    socket.connection.data_received(HANDSHAKE + b"\r\n")
+    await until(lambda: socket.connection.handshake_complete)
+    clock = SimpleNamespace(time=lambda: socket.now)
+    socket.connection.loop = cast("asyncio.AbstractEventLoop", clock)
+    yield socket
+    socket.connection.connection_lost(None)
+    await until(lambda: not socket.connection.tasks)
+
+
+NOTHING = {
+    "pings": frame(PING),
+    "pongs": frame(PONG),
+    "text in two pieces": frame(TEXT, b"", fin=False) + frame(CONTINUATION, b""),
+    "bytes in two pieces": frame(BINARY, b"", fin=False) + frame(CONTINUATION, b""),
+}
+
+
+@pytest.mark.parametrize("kind", NOTHING)
+async def test_a_hundred_frames_a_second_may_say_nothing(socket: Socket, kind: str) -> None:
+    for socket.now in (1.0, 2.0, 2.9):
+        for _ in range(100 if socket.now < 2.5 else 1):
+            assert socket.closed == b""
+            await socket.hear(NOTHING[kind])
+
+    assert socket.closed.endswith(b"Too many frames that say nothing")
+    assert socket.told[-1]["code"] == 1008
+
+
+@pytest.mark.parametrize("frames", [frame(TEXT, b"{}"), frame(TEXT, b" " * 64, fin=False) + frame(CONTINUATION)])
+async def test_messages_and_large_pieces_say_something(socket: Socket, frames: bytes) -> None:
+    for _ in range(200):
+        await socket.hear(frames)
+
+    assert (socket.closed, len(socket.told)) == (b"", 200)
+
+
+async def test_bytes_may_be_any(socket: Socket) -> None:
+    await socket.hear(frame(BINARY, b"\xff"))
+
+    assert socket.told == [{"type": "websocket.receive", "bytes": b"\xff"}]
+
+
+async def test_what_follows_a_mistake_is_told_to_nobody(socket: Socket) -> None:
+    await socket.hear(frame(TEXT, b"\xff") * 2, frame(TEXT, b"{}"), frame(PING) * 200)
+
+    assert socket.told == [{"type": "websocket.disconnect", "code": 1007, "reason": "A message is not UTF-8"}]
+
+
+async def test_a_handshake_that_was_refused_is_not_answered_again_at_the_shutdown() -> None:
+    connection, transport = plug(SocketProtocol, None)
+    connection.data_received(b"GET /graphql HTTP/1.1\r\n" + b"X: y\r\n" * 200 + b"\r\n")
+    connection.shutdown()
+
+    assert transport.written.startswith(b"HTTP/1.1 400 ")
+    assert transport.written.count(b"HTTP/1.1") == 1
+    assert transport.written.endswith(b"\r\n\r\n")

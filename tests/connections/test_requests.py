@@ -221,6 +221,16 @@ async def test_the_book_lets_whole_bodies_go() -> None:
     assert (book.body_bytes, list(book.bodies)) == (41, [bodies[2]])
 
 
+async def test_of_several_half_bodies_as_many_give_way_as_must() -> None:
+    book = Connections(ConnectionLimits(9, 9, 1, 1, 1, 100))
+    bodies = [Body() for _ in range(3)]
+    for body, size in zip(bodies, (30, 30, 100), strict=True):
+        book.hold(body, size)
+
+    assert [body.gave_way for body in bodies] == [True, True, False]
+    assert (book.body_bytes, book.bodies) == (100, {bodies[2]: 100})
+
+
 @pytest.mark.parametrize(
     ("address", "network"),
     [

@@ -4,7 +4,6 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -18,19 +17,13 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.typing import Subprotocol
 
 from api.socket_connections import SocketProtocol
-from tests.live import LiveServer, serve
+from tests.live import NO_CERTIFICATES, LiveServer
 
 ME = "{ me { email } }"
 
 
-@pytest.fixture
-async def server(sqlite_url: str, tmp_path: Path) -> AsyncIterator[LiveServer]:
-    async with serve(sqlite_url, tmp_path) as server:
-        yield server
-
-
 async def sign_in(server: LiveServer) -> str:
-    async with httpx.AsyncClient(base_url=server.url) as client:
+    async with httpx.AsyncClient(verify=NO_CERTIFICATES, base_url=server.url) as client:
         answer = await client.post(
             "/api/auth/login", json={"email": server.admin_email, "password": server.admin_password}
         )
@@ -61,7 +54,8 @@ async def run(connection: ClientConnection, query: str, number: str = "1") -> An
     return answer["payload"]
 
 
-async def test_the_socket_speaks_for_whom_its_parameters_name(server: LiveServer) -> None:
+async def test_the_socket_speaks_for_whom_its_parameters_name(live_server: LiveServer) -> None:
+    server = live_server
     token = await sign_in(server)
     transport = WebsocketsTransport(url=address(server), init_payload={"Authorization": token})
     async with Client(transport=transport) as session:
@@ -88,7 +82,8 @@ async def test_the_socket_speaks_for_whom_its_parameters_name(server: LiveServer
             assert (error["extensions"]["code"], message in error["message"]) == ("UNAUTHENTICATED", True)
 
 
-async def test_other_protocols_and_foreign_pages_are_refused(server: LiveServer) -> None:
+async def test_other_protocols_and_foreign_pages_are_refused(live_server: LiveServer) -> None:
+    server = live_server
     for options in ({"protocol": "graphql-ws"}, {"origin": "https://elsewhere.test"}):
         # Refused in the handshake, or closed before anything is answered.
         with pytest.raises((InvalidHandshake, ConnectionClosed)):
@@ -121,3 +116,13 @@ async def test_an_answer_to_who_was_closed_meanwhile_is_no_mistake_of_the_applic
     for message in ({"type": "websocket.send", "text": "{}"}, {"type": "websocket.close", "code": 4400}):
         with pytest.raises(ClientDisconnected):
             await connection.send(message)
+
+    # As well if that happens while it waits for a client that is slow to take what there is.
+    connection.close_sent = False
+    connection.writable.clear()
+    sending = asyncio.create_task(connection.send({"type": "websocket.send", "text": "{}"}))
+    await asyncio.sleep(0)
+    connection.close_sent = True
+    connection.writable.set()
+    with pytest.raises(ClientDisconnected):
+        await sending
