@@ -106,7 +106,7 @@ class Socket:
     @property
     def closed(self) -> bytes:
         """What the close frame says, if there is one."""
-        return self.transport.written.rpartition(b"\x88")[2][3:] if self.transport.is_closing() else b""
+        return self.transport.written.rpartition(b"\x88")[2][3:] if self.transport.ends else b""
 
 
 async def until(reached: Callable[[], bool]) -> None:
@@ -122,7 +122,7 @@ async def socket() -> AsyncIterator[Socket]:
     socket = Socket()
     socket.connection.data_received(HANDSHAKE + b"\r\n")
     await until(lambda: socket.connection.handshake_complete)
-    clock = SimpleNamespace(time=lambda: socket.now)
+    clock = SimpleNamespace(time=lambda: socket.now, call_later=asyncio.get_running_loop().call_later)
     socket.connection.loop = cast("asyncio.AbstractEventLoop", clock)
     yield socket
     socket.connection.connection_lost(None)
@@ -176,3 +176,16 @@ async def test_a_handshake_that_was_refused_is_not_answered_again_at_the_shutdow
     assert transport.written.startswith(b"HTTP/1.1 400 ")
     assert transport.written.count(b"HTTP/1.1") == 1
     assert transport.written.endswith(b"\r\n\r\n")
+
+
+@pytest.mark.parametrize("flood", [name for name, (_, code, _) in FLOODS.items() if code != 1008])
+async def test_who_goes_on_sending_can_read_why_the_socket_was_closed(server: LiveServer, flood: str) -> None:
+    # Closing on top of what was not read would reset the connection, and lose the reason.
+    sent, code, reason = FLOODS[flood]
+    async with wire(server.url) as connection:
+        await connection.send(HANDSHAKE + b"\r\n")
+        await connection.until(b"\r\n\r\n")
+        await connection.send(sent)
+        for _ in range(100):
+            await connection.send(frame(TEXT, b" " * 4000) * 10)
+        assert await closing(connection) == (code, reason)

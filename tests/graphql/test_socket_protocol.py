@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import httpx
 import pytest
 from fastapi import FastAPI
 
@@ -49,6 +50,8 @@ MISTAKES = {
     "a comment alone": {"query": "# nothing"},
     "a fragment alone": {"query": "fragment F on Item { id }"},
     "a syntax error": {"query": "{ me {"},
+    "half of a pair in a document": {"query": r'{ node(id: "\ud800") { id } }'},
+    "a syntax error in a subscription": {"query": "subscription { changes("},
     "an unknown field": {"query": "{ colour }"},
     "an unknown operation": {"query": "query a { __typename }", "operationName": "b"},
     "an empty name": {"query": "query a { __typename }", "operationName": ""},
@@ -178,3 +181,54 @@ async def test_a_socket_that_ends_in_the_middle_of_anything_leaves_no_trace(
         while "websocket.close" not in said:
             said.append((await socket.from_app.get())["type"])
         await socket.send({"type": "ping"})
+
+
+async def test_a_stranger_says_little_at_once_and_nobody_much_out_of_turn(
+    app: FastAPI, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns: list[object] = []
+    turn = app.state.pace.turn
+
+    async def counted(caller: object) -> None:
+        turns.append(caller)
+        await turn(caller)
+
+    monkeypatch.setattr(app.state.pace, "turn", counted)
+    most = app.state.settings.anonymous_body_limit_bytes
+    pong = json.dumps({"type": "pong", "payload": {"a": "x" * most}})
+    async with opened(app, world) as socket:
+        turns.clear()
+        await socket.to_app.put({"type": "websocket.receive", "text": pong})
+        await socket.send({"type": "ping"})
+        assert await socket.receive() == {"type": "pong"}
+        assert turns == [world.viewer.id]
+    for before in ((), (INIT,)):
+        async with connected(app) as socket:
+            for text in (*before, pong):
+                await socket.to_app.put({"type": "websocket.receive", "text": text})
+            if before:
+                assert await socket.receive() == {"type": "connection_ack"}
+            assert await closed(socket) == (1009, "Sign in to send so much at once")
+
+
+@pytest.mark.parametrize("payload", MISTAKES.values(), ids=MISTAKES)
+async def test_a_mistake_reads_alike_over_every_transport(
+    app: FastAPI, client: httpx.AsyncClient, world: World, payload: dict[str, Any]
+) -> None:
+    headers = {"Authorization": f"Bearer {world.viewer.token}"}
+    answer = (await client.post("/graphql", json=payload, headers=headers)).json()
+    stream = await client.post("/graphql", json=payload, headers={**headers, "Accept": "text/event-stream"})
+    events = [line.removeprefix("data: ") for line in stream.text.splitlines() if line.startswith("data: {")]
+    # What is no operation at all is no stream either.
+    streamed = json.loads(events[0]) if events else stream.json()
+    async with opened(app, world) as socket:
+        await socket.send({"type": "subscribe", "id": "1", "payload": payload})
+        told = await socket.receive()
+
+    assert told["type"] == "error"
+    for errors in (streamed["errors"], told["payload"]):
+        assert [_said(error) for error in errors] == [_said(error) for error in answer["errors"]]
+
+
+def _said(error: dict[str, Any]) -> dict[str, Any]:
+    return {**error, "extensions": {**error["extensions"], "request_id": "any"}}

@@ -256,3 +256,10 @@ def test_the_suffix_tells_the_format() -> None:
     assert [format_of(name) for name in ("a.csv", "b.JSONL", "c.d.ndjson")] == ["csv", "jsonl", "jsonl"]
     with pytest.raises(AppError, match=r"The name a\.txt does not tell the format"):
         format_of("a.txt")
+
+
+@pytest.mark.parametrize("blank", ["\n\n", ";;;\n", "\r\n \t\r\n", '"";""\n', "\ufeff\n", "sep=;\n\n;;\n"])
+def test_blank_rows_before_the_header_are_none(blank: str) -> None:
+    (row,) = read_csv(f"{blank}title;tags\nA;x\n")
+    assert sent(row) == {"title": "A", "tags": ["x"]}
+    assert row.line == blank.count("\n") + 2
