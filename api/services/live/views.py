@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -10,6 +11,13 @@ from api.schemas.items import ItemFilter, ItemRead
 from api.services import log
 from db.models import Change, ChangeKind
 from db.models.items import fold
+
+
+@lru_cache(maxsize=128)
+def _searched(title: str, description: str) -> str:
+    """Return the text that a search looks through: a long one takes half a millisecond to fold, once for everybody."""
+    return fold(f"{title}\n{description}")
+
 
 _TERMS: Mapping[str, Callable[[ItemRead, Any], bool]] = {
     "status": lambda item, value: item.status in value,
@@ -24,7 +32,7 @@ _TERMS: Mapping[str, Callable[[ItemRead, Any], bool]] = {
     "updated_to": lambda item, value: item.updated_at < value,
     "due_from": lambda item, value: _due(item, lambda due: due >= value),
     "due_to": lambda item, value: _due(item, lambda due: due < value),
-    "text": lambda item, value: fold(value) in fold(f"{item.title}\n{item.description}"),
+    "text": lambda item, value: fold(value) in _searched(item.title, item.description),
 }
 """The conditions of `list_items`, term by term the same as in its query."""
 
