@@ -1,6 +1,7 @@
 """Password hashes: Argon2id, computed in threads, a few at a time, for a queue that has an end."""
 
 import asyncio
+import os
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
@@ -16,8 +17,16 @@ from pwdlib.hashers.argon2 import Argon2Hasher
 from api.core.errors import AppError, ErrorCode, rate_limited
 from api.core.hang_ups import current_hang_up
 
-AT_ONCE = 2
-"""Each hash takes its memory; two at once bound it and leave the processor to others."""
+LANES = 4
+"""So many threads work on each hash."""
+
+
+def at_once(processors: int) -> int:
+    """Return how many are hashed at once: two, as each takes its memory, but no more than have processors."""
+    return max(1, min(2, processors // LANES))
+
+
+AT_ONCE = at_once(os.cpu_count() or 1)
 
 WAIT_SECONDS = 5.0
 """Nobody waits longer for a turn."""
@@ -37,7 +46,7 @@ class Passwords:
     """
 
     def __init__(self, *, memory_kib: int = 65536, passes: int = 3, queue: int = 32) -> None:
-        self._hasher = PasswordHash((Argon2Hasher(time_cost=passes, memory_cost=memory_kib, parallelism=4),))
+        self._hasher = PasswordHash((Argon2Hasher(time_cost=passes, memory_cost=memory_kib, parallelism=LANES),))
         self._turns = asyncio.Semaphore(AT_ONCE)
         self._most = queue
         self._waiting = 0

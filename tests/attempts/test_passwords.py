@@ -1,4 +1,4 @@
-"""Passwords are hashed two at a time, for a queue that has an end."""
+"""Passwords are hashed as many at a time as there are processors for, in a queue that has an end."""
 
 import asyncio
 import threading
@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from api.core import passwords
 from api.core.errors import AppError
 from api.core.hang_ups import hang_up
-from api.core.passwords import Passwords
+from api.core.passwords import AT_ONCE, Passwords, at_once
 from tests.chaos.waiting import until
 from tests.conftest import AppFactory
 from tests.connections.wire import post, wire
@@ -35,13 +35,13 @@ class Held(Passwords):
 
 @pytest.fixture
 async def held() -> AsyncIterator[Held]:
-    """A queue of four, behind two that take their time."""
+    """A queue of four, behind as many as are hashed at once, which take their time."""
     held = Held(4)
-    running = [asyncio.create_task(held.verify("", None)) for _ in range(2)]
-    await until(lambda: _is(held.begun == 2))
+    running = [asyncio.create_task(held.verify("", None)) for _ in range(AT_ONCE)]
+    await until(lambda: _is(held.begun == AT_ONCE))
     yield held
     held.go.set()
-    assert await asyncio.gather(*running) == [True, True]
+    assert await asyncio.gather(*running) == [True] * AT_ONCE
 
 
 async def _is(value: bool) -> bool:
@@ -62,6 +62,11 @@ async def refusal(held: Held, **more: Any) -> tuple[str, dict[str, Any]]:
     return caught.value.code, caught.value.details
 
 
+@pytest.mark.parametrize(("processors", "hashes"), [(1, 1), (2, 1), (7, 1), (8, 2), (64, 2)])
+def test_hashes_leave_processors_to_others(processors: int, hashes: int) -> None:
+    assert at_once(processors) == hashes
+
+
 async def test_the_queue_has_an_end(held: Held) -> None:
     tasks = await queued(held, 4)
 
@@ -69,7 +74,7 @@ async def test_the_queue_has_an_end(held: Held) -> None:
     held.go.set()
     assert await asyncio.gather(*tasks) == [True] * 4
     assert await held.verify("", None)
-    assert (held.begun, held._waiting) == (7, 0)
+    assert (held.begun, held._waiting) == (AT_ONCE + 5, 0)
 
 
 async def test_nobody_has_more_than_half_of_it(held: Held) -> None:
@@ -87,7 +92,7 @@ async def test_nobody_waits_for_long(held: Held, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(passwords, "WAIT_SECONDS", 0.05)
 
     assert await refusal(held) == ("UNAVAILABLE", {"retry_after": 2})
-    assert (held.begun, held._waiting) == (2, 0)
+    assert (held.begun, held._waiting) == (AT_ONCE, 0)
 
 
 async def test_who_is_gone_or_cancelled_has_no_place_and_takes_no_turn(held: Held) -> None:
@@ -105,13 +110,13 @@ async def test_who_is_gone_or_cancelled_has_no_place_and_takes_no_turn(held: Hel
     assert held._waiting == 1
     held.go.set()
     assert await waiting
-    assert held.begun == 3
-    assert held._turns._value == 2
+    assert held.begun == AT_ONCE + 1
+    assert held._turns._value == AT_ONCE
 
 
 async def test_a_turn_that_comes_in_the_moment_of_a_cancellation_is_the_next_ones() -> None:
     queue = Passwords(memory_kib=32)
-    for _ in range(2):
+    for _ in range(AT_ONCE):
         await queue._turns.acquire()
     task = asyncio.create_task(queue.verify("", None))
     await until(lambda: _is(queue._waiting == 1))
@@ -131,7 +136,7 @@ async def test_a_client_that_hangs_up_gives_its_place_to_others(
     monkeypatch.setattr(passwords, "WAIT_SECONDS", 600.0)
     app: FastAPI = await make_app(password_queue=2)
     queue: Passwords = app.state.identity.passwords
-    for _ in range(2):
+    for _ in range(AT_ONCE):
         await queue._turns.acquire()
     login = b'{"email": "ada@example.com", "password": "x"}'
     mutation = b'{"query": "mutation { login(input: {email: \\"a@b.c\\", password: \\"x\\"}) { accessToken } }"}'
@@ -141,7 +146,7 @@ async def test_a_client_that_hangs_up_gives_its_place_to_others(
             await until(lambda: _is(queue._waiting == 1))
         await until(lambda: _is(queue._waiting == 0))
 
-        for _ in range(2):
+        for _ in range(AT_ONCE):
             queue._turns.release()
         async with httpx.AsyncClient(base_url=url) as client:
             answer = await client.post("/api/auth/login", json={"email": "ada@example.com", "password": "x"})
