@@ -37,6 +37,7 @@ class Context(BaseContext):
         super().__init__()
         self._connection = connection
         self._turning = 0
+        self._paced_for: UUID | None = None
         self._batches = Batches(lambda: self._turning > 0)
         self._streams: set[Stream] = set()
         self._opener: Actor | None = None
@@ -102,10 +103,14 @@ class Context(BaseContext):
         shared: SharedResults = self._connection.app.state.shared_results
         return shared
 
-    def for_event(self, actor: Actor) -> "Context":
-        """Return a context for one event, with these eyes. It reads one batch at a time, on one connection."""
+    def for_event(self, actor: Actor, whose: UUID) -> "Context":
+        """Return a context for one event, with these eyes, in turn with what else this user does.
+
+        It reads one batch at a time, on one connection.
+        """
         other = Context(self._connection)
         other.actor = actor
+        other._paced_for = whose
         other._reading = asyncio.Lock()
         return other
 
@@ -165,7 +170,7 @@ class Context(BaseContext):
         pace: Pace = self._connection.app.state.pace
         self._turning += 1
         try:
-            await pace.turn(caller_of(self._connection, self.actor))
+            await pace.turn(self._paced_for or caller_of(self._connection, self.actor))
         finally:
             self._turning -= 1
 

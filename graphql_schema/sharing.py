@@ -49,7 +49,9 @@ class SharingExecutor(BoundedExecutor):
         # event; shared by all events of a subscription, its memory would grow as long as that lives.
         executor._relevant_sub_fields = {}  # noqa: SLF001 - there is no other way to it
         context: Context = self.context_value
-        executor.context_value = context.for_event(SYSTEM if self._operation_key else payload.stream.actor)
+        executor.context_value = context.for_event(
+            SYSTEM if self._operation_key else payload.stream.actor, payload.stream.user_id
+        )
         return executor
 
     def execute_operation(self, serially: bool | None = None) -> Any:
@@ -88,6 +90,7 @@ class SharingExecutor(BoundedExecutor):
         return ExecutionResult(SharedData(result.data), None)  # type: ignore[arg-type]  # `encode_shared` knows it
 
     async def _execute(self) -> ExecutionResult:
+        await self.context_value.turn()
         result: Any = super().execute_operation(False)
         if self.is_awaitable(result):
             result = await result

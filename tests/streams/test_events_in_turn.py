@@ -147,3 +147,23 @@ async def test_what_waits_or_runs_when_the_right_ends_is_not_told(
         for place in places:
             turns.leave(place)
     assert slow.begun.is_set() == (when == "runs")
+
+
+@BOTH
+async def test_an_event_is_executed_at_its_subscribers_expense(
+    app: FastAPI, world: World, monkeypatch: pytest.MonkeyPatch, query: str
+) -> None:
+    w = str(world.workspace)
+    async with subscribed(app, world.viewer.token, query.replace("ALIAS", "a"), w=w) as subscriber:
+        turns: list[object] = []
+        turn = app.state.pace.turn
+
+        async def counted(caller: object) -> None:
+            turns.append(caller)
+            await turn(caller)
+
+        monkeypatch.setattr(app.state.pace, "turn", counted)
+        await add_item(app, world)
+        await subscriber.event()
+    # To execute it, to read who did it, and for that.
+    assert turns == [world.viewer.id] * 3
