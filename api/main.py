@@ -52,7 +52,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         streams_per_user=settings.streams_max_per_user,
         cost_per_user=settings.streams_max_cost_per_user,
     )
-    hub = Hub(database, bus, options)
+    pace = Pace()
+    hub = Hub(database, bus, options, pace)
     shared_results = SharedResults(hub.turns)
 
     @asynccontextmanager
@@ -87,7 +88,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.identity = settings.identity()
     app.state.hub = hub
     app.state.shared_results = shared_results
-    app.state.pace = Pace()
+    app.state.pace = pace
     install_error_handlers(app)
     for router in API_ROUTERS:
         app.include_router(router, prefix="/api")

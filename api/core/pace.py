@@ -28,6 +28,9 @@ MOST_REST_SECONDS = 0.05
 """So long a caller rests at most; else as long as it held the loop. A small request needs it many times, for a
 moment each: during a rest it gets on by many of them."""
 
+WOKEN_AT_ONCE = 32
+"""So many parts of a caller are woken for a slice: of a crowd, most would find that it is over and wait anew."""
+
 ALONE_AFTER_SECONDS = 1.0
 """Nobody rests for others who were not seen for so long."""
 
@@ -141,14 +144,17 @@ class Pace:
         return account.rests_until if account and account.at - other.at < ALONE_AFTER_SECONDS else 0.0
 
     def _give(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Give the next slice to whoever has waited longest and may go on, together with all that is the same one's."""
+        """Give the next slice to whoever has waited longest and may go on, and to more that is the same one's."""
         self._giving = None
         now = loop.time()
         ready = next((caller for caller in self._waiting if self._due(caller) <= now), None)
         if ready is not None:
             self._ends = None
-            for future in self._waiting.pop(ready):
+            parts = self._waiting.pop(ready)
+            for future in parts[:WOKEN_AT_ONCE]:
                 if not future.done():
                     future.set_result(None)
+            if len(parts) > WOKEN_AT_ONCE:
+                self._waiting[ready] = parts[WOKEN_AT_ONCE:]
         if self._waiting:
             self._plan(loop)

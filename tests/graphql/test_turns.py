@@ -99,6 +99,29 @@ async def test_an_allowance_that_is_spent_in_small_parts_ends_too(monkeypatch: p
     assert loop.time() - began >= ALLOWANCE_SECONDS * (1 + 2 * 2) * 0.9
 
 
+async def test_of_a_crowd_no_more_are_woken_than_may_find_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.core.pace.SLICE_SECONDS", NO_TIME)
+    monkeypatch.setattr("api.core.pace.WOKEN_AT_ONCE", 2)
+    pace, looks, done = Pace(), 0, []
+    has_time = pace._has_time
+
+    def counted(caller: str, now: float) -> bool:
+        nonlocal looks
+        looks += 1
+        return has_time(caller, now)
+
+    async def work(part: int) -> None:
+        await pace.turn("crowd")
+        done.append(part)
+
+    monkeypatch.setattr(pace, "_has_time", counted)
+    async with asyncio.timeout(10):
+        await asyncio.gather(*(work(part) for part in range(100)))
+    assert sorted(done) == list(range(100))
+    # When they come, and two for each slice.
+    assert looks <= 100 + 2 * 100
+
+
 async def test_accounts_of_those_who_left_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("api.core.pace.FULL_AGAIN_SECONDS", 0.0)
     pace = Pace()

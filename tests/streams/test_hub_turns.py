@@ -6,16 +6,19 @@ import pytest
 from fastapi import FastAPI
 
 from api.core.errors import AppError
+from api.core.pace import Pace
+from api.schemas.items import ItemFilter, ItemRead
 from api.services.live.bus import LocalBus
 from api.services.live.hub import Hub
 from api.services.live.options import HubOptions
-from api.services.live.streams import open_stream
+from api.services.live.streams import NEAR, open_stream
 from api.services.members import remove_member
 from db.engine import Database
+from db.models import EntityKind
 from tests.chaos.waiting import until
 from tests.doors.people import World
 from tests.streams.following import following
-from tests.streams.writing import NEVER, add_items, numbers, remove_viewer
+from tests.streams.writing import NEVER, add_item, add_items, last_seq, numbers, remove_viewer
 
 
 async def test_what_is_behind_waits_for_its_turn_and_what_is_live_does_not(app: FastAPI, world: World) -> None:
@@ -126,3 +129,57 @@ async def test_a_replay_lets_the_rest_of_the_process_go_before_each_page(app: Fa
         assert [(await anext(told)).seq for _ in range(40)] == numbers(begin + 1, end)
         watching.cancel()
     assert turns_of_the_loop >= 7
+
+
+@pytest.mark.parametrize("where", [None, ItemFilter(text="no such text")], ids=["all", "filtered"])
+async def test_each_change_is_told_or_passed_over_when_it_is_its_subscribers_turn(
+    app: FastAPI, world: World, where: ItemFilter | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.services.live.streams.CHANGES_AT_ONCE", 1)
+    pace = Pace()
+    turns: list[object] = []
+    turn = pace.turn
+
+    async def counted(caller: object) -> None:
+        turns.append(caller)
+        await turn(caller)
+
+    monkeypatch.setattr(pace, "turn", counted)
+    hub = Hub(app.state.database, LocalBus(), HubOptions(beat=NEVER, rights_beat=NEVER), pace)
+    viewer, editor, workspace = world.viewer.actor, world.editor.actor, world.workspace
+    async with (
+        hub.running(),
+        following(hub, viewer, workspace, where=where) as follower,
+        following(hub, editor, workspace) as other,
+    ):
+        # More than what is told without a turn of the hub's, and then one that is live.
+        await other.reach(await add_items(app, world, NEAR * 3))
+        last = await add_item(app, world, "no such text")
+        await follower.reach(await last_seq(app, world))
+    assert follower.events[-1].entity(EntityKind.ITEM) == ItemRead.model_validate(last)
+    assert turns.count(world.viewer.id) == turns.count(world.editor.id) == NEAR * 3 + 1
+
+
+async def test_who_waits_for_the_event_loop_is_told_nothing_after_its_right_ended(
+    app: FastAPI, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.services.live.streams.CHANGES_AT_ONCE", 1)
+    end = await add_items(app, world, 1)
+    pace = Pace()
+    hub = Hub(app.state.database, LocalBus(), HubOptions(beat=NEVER, rights_beat=NEVER), pace)
+    async with hub.running(), following(hub, world.viewer.actor, world.workspace, after=end) as live:
+        turn, asked, go_on = pace.turn, asyncio.Event(), asyncio.Event()
+
+        async def late(caller: object) -> None:
+            asked.set()
+            await go_on.wait()
+            await turn(caller)
+
+        pace.turn = late  # type: ignore[method-assign]  # for this test
+        await add_items(app, world, 1)
+        await asyncio.wait_for(asked.wait(), 10)
+        await remove_viewer(app, world)
+        await hub.look_at_rights()
+        go_on.set()
+        assert (await live.ended()).code == "FORBIDDEN"
+    assert live.seqs == []

@@ -14,6 +14,7 @@ from uuid import UUID
 import structlog
 
 from api.core.errors import AppError, ErrorCode
+from api.core.pace import Pace
 from api.core.turns import Turns
 from api.services.live.bus import Bus
 from api.services.live.channel import Channel
@@ -34,10 +35,13 @@ logger = structlog.get_logger("twofold.hub")
 class Hub:
     """One per process."""
 
-    def __init__(self, database: Database, bus: Bus, options: HubOptions | None = None) -> None:
+    def __init__(
+        self, database: Database, bus: Bus, options: HubOptions | None = None, pace: Pace | None = None
+    ) -> None:
         self.database = database
         self.bus = bus
         self.options = options or HubOptions()
+        self.pace = pace or Pace()
         self.turns = Turns(self.options.turns, self.options.turns_per_user)
         self.channels: dict[UUID, Channel] = {}
         self._memory = RingMemory(self.options.rings_bytes)

@@ -25,6 +25,9 @@ T = TypeVar("T")
 NEAR = 3
 """Who has no more than so many changes to tell does not wait for its turn: it is live."""
 
+CHANGES_AT_ONCE = 10
+"""Each time so many changes of a page were judged by a filter and told, others have their turn of the event loop."""
+
 
 class Stream:
     """Where one subscriber stands. Changes come in order, without gap or repetition."""
@@ -84,7 +87,9 @@ class Stream:
             self._woken.clear()
             self.check()
             page = await self._read()
-            for change in page:
+            for number, change in enumerate(page, 1):
+                if number % CHANGES_AT_ONCE == 0:
+                    await self._hub.pace.turn(self.user_id)
                 self.check()
                 self.seq = change.seq
                 yield change
