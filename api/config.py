@@ -19,6 +19,7 @@ from api.core.connection_limits import ConnectionLimits
 from api.core.counters import Counters
 from api.core.identity import Identity
 from api.core.passwords import Passwords
+from api.core.refresh_tokens import RefreshTokens
 from api.core.tokens import Tokens
 from db.engine import DatabaseOptions, normalise_url, sqlite_address
 from db.files import PRIVATE_FILE, PRIVATE_FOLDER
@@ -121,7 +122,7 @@ class Settings(BaseSettings):
     secret_key: Annotated[
         SecretStr | None,
         AfterValidator(_check_secret),
-        Field(description="Signs access tokens; made once and kept in DATA_DIR if not set."),
+        Field(description="Signs access and refresh tokens; made once and kept in DATA_DIR if not set."),
     ] = None
     host: Annotated[str, Field(description="Address to listen on.")] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535, description="Port to listen on.")] = 8000
@@ -142,7 +143,10 @@ class Settings(BaseSettings):
     admin_password: Annotated[
         SecretStr | None, Field(description="The first administrator's password; made up and shown once if not set.")
     ] = None
-    access_token_seconds: Annotated[Count, Field(description="How long a sign-in lasts.")] = 12 * 60 * 60
+    access_token_seconds: Annotated[
+        Count, Field(description="How long an access token counts; a refresh gives another one.")
+    ] = 15 * 60
+    session_days: Annotated[Count, Field(description="How long a session lasts after its last refresh.")] = 30
     password_memory_kib: Annotated[int, Field(ge=32, description="Memory of one password hash (Argon2id).")] = 65536
     password_queue: Annotated[Count, Field(description="Most passwords that wait to be hashed, per process.")] = 32
     rate_limits: Annotated[bool, Field(description="Limit how often passwords are tried and accounts created.")] = True
@@ -273,6 +277,7 @@ class Settings(BaseSettings):
         return Identity(
             Passwords(memory_kib=self.password_memory_kib, queue=self.password_queue),
             Tokens(self._secret, lifetime=timedelta(seconds=self.access_token_seconds)),
+            RefreshTokens(self._secret, lifetime=timedelta(days=self.session_days)),
             Attempts(self._attempt_limits, Counters(self.redis_url, f"twofold:{self.installation}")),
             registration_open=self.registration == "open",
         )

@@ -26,6 +26,7 @@ from api.services import auth
 from api.services.edits import Expected
 from api.services.live.hub import Hub
 from db.engine import Database
+from db.models.sessions import MAX_DEVICE
 from db.turns import Caller
 from db.unit_of_work import ReadUnit, UnitOfWork
 
@@ -64,16 +65,24 @@ def caller_of(connection: HTTPConnection, actor: Actor) -> Caller:
 
 async def identify(connection: HTTPConnection, credentials: str | None) -> Actor:
     """Return who calls, by the `Authorization` header's value, and note it for the log."""
-    address = connection.client.host if connection.client else None
-    actor: Actor = Anonymous(address=address)
+    address, device = connection.client.host if connection.client else None, _device_of(connection)
+    actor: Actor = Anonymous(address=address, device=device)
     if credentials is not None:
         async with get_database(connection).read(caller_of(connection, ANONYMOUS)) as uow:
-            actor = await auth.authenticate(uow, credentials, address=address, identity=get_identity(connection))
+            actor = await auth.authenticate(
+                uow, credentials, address=address, device=device, identity=get_identity(connection)
+            )
         record_of(connection).actor = actor.label
     if actor.user_id is not None:
         admit_large_body(connection.scope)
     connection.app.state.pace.greet(caller_of(connection, actor))
     return actor
+
+
+def _device_of(connection: HTTPConnection) -> str | None:
+    """Return what the client says it is, cut to what is kept of it."""
+    told = "".join(letter for letter in connection.headers.get("user-agent", "") if letter.isprintable())
+    return told[:MAX_DEVICE] or None
 
 
 def header_of(connection: HTTPConnection, name: str) -> str | None:

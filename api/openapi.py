@@ -13,24 +13,26 @@ from api.problems import PROBLEM_SCHEMA, examples
 DESCRIPTION = """A backend for team apps: accounts, workspaces, items and messages behind one set of services with two
 doors, REST and GraphQL. Every operation here exists at `/graphql` under the same name, with the same rules and errors.
 
-Sign up with `POST /api/users`, sign in with `POST /api/auth/login`, and send the token as `Authorization: Bearer …`.
+Sign up with `POST /api/users`, sign in with `POST /api/auth/login`, and send the access token as
+`Authorization: Bearer …`. Before it expires, `POST /api/auth/refresh` answers another one.
 """
 
 TAGS = [
-    {"name": "auth", "description": "Signing in, and tickets for event streams."},
+    {"name": "auth", "description": "Signing in, sessions, and tickets for event streams."},
     {"name": "users", "description": "Accounts: your own, and for administrators all of them."},
     {"name": "workspaces", "description": "What members share; the unit of permission and of the change log."},
     {"name": "members", "description": "Who belongs to a workspace, as viewer, editor or admin."},
     {"name": "items", "description": "The things a team shares: what is to be done, bought, answered or kept."},
     {"name": "messages", "description": "Text in a workspace's room or in the thread of an item."},
     {"name": "changes", "description": "The numbered log of every change, in pages and live."},
+    {"name": "security", "description": "The security log, for administrators."},
     {"name": "service", "description": "For what watches the process: is it alive, is it ready."},
 ]
 """What each tag of the routers stands for."""
 
 SERVERS = [{"url": "/", "description": "Where this document was found."}]
 
-PUBLIC = ("login", "create_user")
+PUBLIC = ("login", "refresh_session", "create_user")
 """Operations under `/api` that need no token."""
 
 _HEADERS: Mapping[str, dict[str, Any]] = {

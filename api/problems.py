@@ -52,7 +52,7 @@ PROBLEM_SCHEMA: dict[str, Any] = {
 _EXAMPLES = (
     AppError(ErrorCode.BAD_REQUEST, "The body is not valid JSON."),
     unauthenticated(),
-    forbidden("You are viewer in this workspace; this needs editor."),
+    forbidden("You are a viewer here; this needs an editor."),
     not_found("item"),
     AppError(ErrorCode.METHOD_NOT_ALLOWED, "This address does not take that method."),
     AppError(ErrorCode.NOT_ACCEPTABLE, "Answers come as application/json."),

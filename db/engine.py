@@ -167,18 +167,24 @@ class Database:
 
     @asynccontextmanager
     async def write(self, caller: Caller = None) -> AsyncIterator[UnitOfWork]:
-        """Open a write transaction; it commits when the block ends without an exception."""
+        """Open a write transaction; it commits when the block ends without an exception, or with one that it keeps."""
         async with AsyncSession(self._writer, expire_on_commit=False, autoflush=False) as session:
             writer = WriteSession(session, self._writes, caller, by_workspace=not self.is_sqlite)
             try:
                 uow = UnitOfWork(writer)
-                yield uow
+                try:
+                    yield uow
+                except Exception as error:
+                    if error is not uow.kept:
+                        raise
                 await writer.commit()
             finally:
                 # Roll back first: the next writer must not meet our transaction still open.
                 await writer.release()
         for listener in self._listeners:
             listener(uow)
+        if uow.kept is not None:
+            raise uow.kept
 
     async def ping(self) -> None:
         """Ask the database for a sign of life.

@@ -1,9 +1,12 @@
 """The transaction: one per REST request, per root field, per batch of a relation."""
 
 from dataclasses import dataclass, field
+from typing import TypeVar
 from uuid import UUID
 
 from db.session import ReadSession, WriteSession
+
+E = TypeVar("E", bound=Exception)
 
 
 @dataclass
@@ -25,3 +28,12 @@ class UnitOfWork(ReadUnit):
     session: WriteSession
     last_seqs: dict[UUID, int] = field(default_factory=dict)
     touched_users: set[UUID] = field(default_factory=set)
+    kept: Exception | None = None
+
+    def keep(self, error: E) -> E:
+        """Return the error to raise, with which what was written so far is committed all the same.
+
+        For what must be remembered although, or because, it is refused.
+        """
+        self.kept = error
+        return error

@@ -6,9 +6,18 @@ import strawberry
 
 from api.schemas.items import ItemSort
 from api.schemas.messages import MessageSort
-from db.models import ChangeKind, EntityKind, ItemStatus, Role, UserRole
+from db.models import ChangeKind, EntityKind, ItemStatus, Role, SecurityEventKind, UserRole
 
-ENUMS: tuple[type[StrEnum], ...] = (ItemSort, ItemStatus, MessageSort, Role, UserRole, ChangeKind, EntityKind)
+ENUMS: tuple[type[StrEnum], ...] = (
+    ItemSort,
+    ItemStatus,
+    MessageSort,
+    Role,
+    UserRole,
+    ChangeKind,
+    EntityKind,
+    SecurityEventKind,
+)
 
 for _kind in ENUMS:
     strawberry.enum(_kind, description=(_kind.__doc__ or "").strip())

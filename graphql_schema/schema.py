@@ -28,6 +28,8 @@ from graphql_schema.messages import MessageMutation, MessageQuery
 from graphql_schema.nodes import NodeQuery
 from graphql_schema.scalars import SCALARS, read_json_literals
 from graphql_schema.secrets_limit import SecretsLimit
+from graphql_schema.security import SecurityQuery
+from graphql_schema.sessions import SessionMutation, SessionQuery
 from graphql_schema.sharing import SharingExecutor
 from graphql_schema.users import UserMutation, UserQuery
 from graphql_schema.variables import VariableCheck
@@ -40,7 +42,17 @@ NEEDS_A_STREAM = (
 
 
 @strawberry.type(description="Reading. Every field but `node` and `nodes` is an operation of the REST door too.")
-class Query(NodeQuery, UserQuery, WorkspaceQuery, MemberQuery, ItemQuery, MessageQuery, ChangeQuery):
+class Query(
+    NodeQuery,
+    UserQuery,
+    SessionQuery,
+    SecurityQuery,
+    WorkspaceQuery,
+    MemberQuery,
+    ItemQuery,
+    MessageQuery,
+    ChangeQuery,
+):
     """All queries."""
 
 
@@ -48,7 +60,7 @@ class Query(NodeQuery, UserQuery, WorkspaceQuery, MemberQuery, ItemQuery, Messag
     description="Writing. Each field is one transaction; they run one after the other. "
     "One that fails is null, and takes no other with it."
 )
-class Mutation(UserMutation, WorkspaceMutation, MemberMutation, ItemMutation, MessageMutation):
+class Mutation(SessionMutation, UserMutation, WorkspaceMutation, MemberMutation, ItemMutation, MessageMutation):
     """All mutations."""
 
 

@@ -1,6 +1,5 @@
-"""Accounts, users and signing in."""
+"""Accounts and users."""
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import strawberry
@@ -8,7 +7,7 @@ import strawberry
 from api.schemas import users as schemas
 from api.schemas.items import ItemFilter as ItemFilterModel
 from api.schemas.items import ItemSort
-from api.services import auth, items, users, workspaces
+from api.services import items, users, workspaces
 from db.models import Item as ItemRow
 from db.models import User as UserRow
 from db.models import Workspace as WorkspaceRow
@@ -86,18 +85,6 @@ class Account(OwnsItems):
         return await info.context.batched(workspaces.list_workspaces_of_users, root.id, page=page)
 
 
-@from_output(schemas.AccessToken)
-class AccessToken:
-    """A bearer token for the `Authorization` header."""
-
-
-@strawberry.type(description="What a renewal gave.")
-class Renewal:
-    """The answer of `renewStream`."""
-
-    expires_at: datetime | None = strawberry.field(description="Until when the socket's subscriptions may go on.")
-
-
 @from_input(schemas.UserCreate)
 class UserCreate(ModelInput[schemas.UserCreate]):
     """A new account."""
@@ -111,21 +98,6 @@ class MeUpdate(ModelInput[schemas.MeUpdate]):
 @from_input(schemas.UserUpdate)
 class UserUpdate(ModelInput[schemas.UserUpdate]):
     """Changes to an account by an administrator; what is absent stays."""
-
-
-@from_input(schemas.Login)
-class Login(ModelInput[schemas.Login]):
-    """Who wants to sign in."""
-
-
-@from_input(schemas.StreamTicketCreate)
-class StreamTicketCreate(ModelInput[schemas.StreamTicketCreate]):
-    """What a stream ticket is wanted for."""
-
-
-@from_output(schemas.StreamTicket)
-class StreamTicket:
-    """A short-lived ticket for the REST door's change stream, for a browser's `EventSource`."""
 
 
 @strawberry.type
@@ -156,39 +128,7 @@ class UserQuery:
 
 @strawberry.type
 class UserMutation:
-    """Changing accounts, and signing in."""
-
-    @strawberry.mutation(
-        description="Exchange an e-mail address and its password for an access token.", metadata=PUBLIC
-    )
-    async def login(self, info: Info, input: Annotated[Login, INPUT]) -> AccessToken:
-        """Sign in."""
-        data = input.to_model()
-        async with info.context.read() as uow:
-            token = await auth.login(uow, info.context.actor, data, identity=info.context.identity)
-        return AccessToken(**token.model_dump())
-
-    @strawberry.mutation(description="Get a ticket for the REST door's change stream of a workspace.")
-    async def create_stream_ticket(self, info: Info, input: Annotated[StreamTicketCreate, INPUT]) -> StreamTicket:
-        """Get a ticket."""
-        data = input.to_model()
-        context = info.context
-        async with context.read() as uow:
-            ticket = await auth.create_stream_ticket(uow, context.actor, data, identity=context.identity)
-        return StreamTicket(**ticket.model_dump())
-
-    @strawberry.mutation(
-        description="Let the subscriptions of this socket go on with a fresh access token of the user who opened it, "
-        "before theirs expires. What comes over it from then on is done with that token. A stream over Server-Sent "
-        "Events ends with its token: open another one with a fresh token, `after` the last number.",
-        metadata=PUBLIC,
-    )
-    async def renew_stream(
-        self, info: Info, token: Annotated[str, strawberry.argument(description="The fresh access token.")]
-    ) -> Renewal:
-        """Renew the right of the socket's streams."""
-        actor = await info.context.renew(token)
-        return Renewal(expires_at=actor.expires_at)
+    """Changing accounts."""
 
     @strawberry.mutation(
         description="Sign up: create an account with its personal workspace. "
@@ -203,7 +143,7 @@ class UserMutation:
             return await users.create_user(uow, info.context.actor, data, identity=info.context.identity)
 
     @strawberry.mutation(
-        description="Change your own account. A new password ends all access tokens: sign in again.",
+        description="Change your own account. A new password ends all your other sessions.",
         graphql_type=Account,
     )
     async def update_me(self, info: Info, input: Annotated[MeUpdate, INPUT]) -> UserRow:

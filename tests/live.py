@@ -59,6 +59,8 @@ async def serve(
         "ADMIN_PASSWORD": ADMIN_PASSWORD,
         "PASSWORD_MEMORY_KIB": "32",
         "RATE_LIMITS": "false",
+        # What a test does with one token may take long.
+        "ACCESS_TOKEN_SECONDS": "7200",
         **({"DATABASE_URL": database_url} if database_url else {}),
         **environment,
     }

@@ -49,4 +49,4 @@ async def test_every_example_is_accepted(app: FastAPI, client: httpx.AsyncClient
     refused = await client.get(stream, params={"ticket": ticket, "after": 99})
     assert refused.json()["error"]["code"] == "BAD_REQUEST"
     # Of administrators alone.
-    assert set(examples) == {"update_user"}
+    assert set(examples) == {"update_user", "refresh_session"}

@@ -24,6 +24,11 @@ class Actor(ABC):
         return None
 
     @property
+    def device(self) -> str | None:
+        """What it says it calls with (`User-Agent`), None for the system."""
+        return None
+
+    @property
     @abstractmethod
     def label(self) -> str:
         """How the actor is called in the log."""
@@ -52,11 +57,13 @@ class UserActor(Actor):
     id: UUID
     role: UserRole
     personal_workspace_id: UUID
-    # Of the access token: which generation, and until when. None is a token that does not expire.
-    generation: int = 1
+    # The session that it is signed in with; None needs none, such as who has just signed up.
+    session_id: UUID | None = None
+    # Until when the access token counts. None is one that does not expire.
     expires_at: datetime | None = None
     # From where; the same user is the same actor anywhere.
     address: str | None = field(default=None, compare=False)
+    device: str | None = field(default=None, compare=False)
 
     @property
     def user_id(self) -> UUID:
@@ -84,6 +91,7 @@ class Anonymous(Actor):
 
     reason: str | None = None
     address: str | None = field(default=None, compare=False)
+    device: str | None = field(default=None, compare=False)
 
     @property
     def label(self) -> str:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from api.core.attempts import Attempts
 from api.core.passwords import Passwords
+from api.core.refresh_tokens import RefreshTokens
 from api.core.tokens import Tokens
 
 
@@ -13,5 +14,6 @@ class Identity:
 
     passwords: Passwords
     tokens: Tokens
+    refresh_tokens: RefreshTokens
     attempts: Attempts
     registration_open: bool

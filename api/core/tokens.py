@@ -13,7 +13,7 @@ AUDIENCE = "twofold-api"
 STREAM_AUDIENCE = "twofold-stream"
 LEEWAY = timedelta(seconds=10)
 """By how much the clocks of two machines may differ (RFC 7519, sections 4.1.4 and 4.1.5)."""
-REQUIRED_CLAIMS = ("sub", "iat", "exp", "jti", "iss", "aud", "gen")
+REQUIRED_CLAIMS = ("sub", "iat", "exp", "jti", "iss", "aud", "sid")
 
 
 class TokenError(Exception):
@@ -22,10 +22,10 @@ class TokenError(Exception):
 
 @dataclass(frozen=True)
 class Claims:
-    """What a valid token says: whose it is, of which generation, and until when."""
+    """What a valid token says: whose it is, of which session, and until when."""
 
     user_id: UUID
-    generation: int
+    session_id: UUID
     token_id: str
     # Until when what was opened with it may go on.
     expires_at: datetime
@@ -40,12 +40,12 @@ class Tokens:
         self._secret = secret
         self.lifetime = lifetime
 
-    def issue(self, user_id: UUID, generation: int, *, now: datetime | None = None) -> str:
-        """Return a token for a user. `generation` is the user's present one; raising it there ends the token."""
-        return self._sign(user_id, generation, now or datetime.now(UTC), self.lifetime, {"aud": AUDIENCE})
+    def issue(self, user_id: UUID, session_id: UUID, *, now: datetime | None = None) -> str:
+        """Return a token for a user's session, with which it ends."""
+        return self._sign(user_id, session_id, now or datetime.now(UTC), self.lifetime, {"aud": AUDIENCE})
 
     def issue_ticket(
-        self, user_id: UUID, generation: int, workspace_id: UUID, expires_at: datetime, until: datetime
+        self, user_id: UUID, session_id: UUID, workspace_id: UUID, expires_at: datetime, until: datetime
     ) -> str:
         """Return a ticket that opens the change stream of one workspace, and nothing else, until it expires.
 
@@ -53,7 +53,7 @@ class Tokens:
         """
         now = datetime.now(UTC)
         purpose = {"aud": STREAM_AUDIENCE, "wsp": str(workspace_id), "unt": until.timestamp()}
-        return self._sign(user_id, generation, now, expires_at - now, purpose)
+        return self._sign(user_id, session_id, now, expires_at - now, purpose)
 
     def read(self, token: str) -> Claims:
         """Return the claims of a valid access token.
@@ -71,14 +71,16 @@ class Tokens:
         """
         return self._read(ticket, STREAM_AUDIENCE)
 
-    def _sign(self, user_id: UUID, generation: int, issued: datetime, lifetime: timedelta, more: dict[str, Any]) -> str:
+    def _sign(
+        self, user_id: UUID, session_id: UUID, issued: datetime, lifetime: timedelta, more: dict[str, Any]
+    ) -> str:
         claims = {
             "sub": str(user_id),
             "iat": issued,
             "exp": issued + lifetime,
             "jti": uuid4().hex,
             "iss": ISSUER,
-            "gen": generation,
+            "sid": str(session_id),
             **more,
         }
         return jwt.encode(claims, self._secret, algorithm=ALGORITHM)
@@ -98,14 +100,14 @@ class Tokens:
             is_ticket = audience == STREAM_AUDIENCE
             return Claims(
                 UUID(claims["sub"]),
-                int(claims["gen"]),
+                UUID(claims["sid"]),
                 str(claims["jti"]),
                 datetime.fromtimestamp(claims["unt"], UTC) if is_ticket else expires_at,
                 UUID(claims["wsp"]) if is_ticket else None,
             )
         except jwt.ExpiredSignatureError as error:
-            raise TokenError("The access token has expired. Sign in again.") from error
-        except (jwt.InvalidTokenError, KeyError, ValueError, TypeError, OverflowError) as error:
+            raise TokenError("The access token has expired. Refresh the session, or sign in again.") from error
+        except (jwt.InvalidTokenError, KeyError, ValueError, TypeError, AttributeError, OverflowError) as error:
             raise TokenError("The access token is not valid.") from error
 
 

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 
 from fastapi import APIRouter
 
-from api.routers import auth, changes, health, items, members, messages, streams, users, workspaces
+from api.routers import auth, changes, health, items, members, messages, security, streams, users, workspaces
 
 API_ROUTERS: Sequence[APIRouter] = (
     auth.router,
     users.router,
+    security.router,
     workspaces.router,
     members.router,
     items.router,

@@ -40,7 +40,7 @@ async def get_me(uow: Read, actor: CurrentActor) -> AccountRead:
     responses=documented(ErrorCode.CONFLICT, ErrorCode.UNSUPPORTED_MEDIA_TYPE, ErrorCode.RATE_LIMITED),
 )
 async def update_me(data: MeUpdate, uow: Write, actor: CurrentActor, identity: InstalledIdentity) -> AccountRead:
-    """Change your own account. A new password ends all access tokens: sign in again."""
+    """Change your own account. A new password ends all your other sessions."""
     return AccountRead.model_validate(await users.update_me(uow, actor, data, identity=identity))
 
 

@@ -5,10 +5,9 @@ from uuid import UUID
 
 from pydantic import MISSING, AfterValidator, Field, SecretStr, ValidationInfo
 
-from api.schemas.emails import Email, GivenEmail
+from api.schemas.emails import Email
 from api.schemas.pages import Listing
-from api.schemas.scalars import Uuid
-from api.schemas.types import Flag, Input, Moment, Name, Output, Seconds, Secret, Version
+from api.schemas.types import Flag, Input, Moment, Name, Output, Secret, Version
 from db.models import UserRole
 
 
@@ -68,9 +67,9 @@ class MeUpdate(Input):
 
     name: Annotated[Name | MISSING, Field(description="1 to 100 characters.")] = MISSING
     email: Annotated[Email | MISSING, Field(description="Needs `current_password`.")] = MISSING
-    password: Annotated[
-        Password | MISSING, Field(description="Needs `current_password`; ends all sign-ins, this one too.")
-    ] = MISSING
+    password: Annotated[Password | MISSING, Field(description="Needs `current_password`; ends all other sessions.")] = (
+        MISSING
+    )
     password_confirm: OptionalConfirmation = MISSING
     current_password: Annotated[
         GivenPassword | MISSING, Field(description="To change the e-mail address or the password.")
@@ -86,7 +85,7 @@ class UserUpdate(Input):
     email: Annotated[Email | MISSING, Field(description="Stored in lower case and in Unicode's NFKC.")] = MISSING
     role: Annotated[UserRole | MISSING, Field(description="What the account may do to others.")] = MISSING
     disabled: Annotated[Flag | MISSING, Field(description="A disabled account cannot sign in.")] = MISSING
-    password: Annotated[Password | MISSING, Field(description="Ends all sign-ins of the account.")] = MISSING
+    password: Annotated[Password | MISSING, Field(description="Ends all sessions but the one that asks.")] = MISSING
     password_confirm: OptionalConfirmation = MISSING
 
 
@@ -113,44 +112,3 @@ class UserRead(Output):
 
     id: Annotated[UUID, Field(description="The user's id.")]
     name: Annotated[str, Field(max_length=100, description="The user's name.")]
-
-
-class Login(Input):
-    """Who wants to sign in."""
-
-    example: ClassVar = {"email": "ada@example.com", "password": "Analytical1"}
-
-    email: Annotated[
-        GivenEmail,
-        Field(description="In any case, and otherwise as at sign-up or as stored."),
-    ]
-    password: Annotated[GivenPassword, Field(description="The password.")]
-
-
-class AccessToken(Output):
-    """A bearer token (RFC 6750) for the `Authorization` header."""
-
-    access_token: Annotated[str, Field(description="Send it as `Authorization: Bearer …`.")]
-    token_type: Annotated[str, Field(description="Always `bearer`.")] = "bearer"  # noqa: S105 - the kind, no secret
-    expires_in: Annotated[Seconds, Field(description="Seconds until it expires.")]
-
-
-class StreamTicketCreate(Input):
-    """What a stream ticket is wanted for."""
-
-    example: ClassVar = {}
-
-    workspace_id: Annotated[
-        Uuid | None,
-        Field(description="The workspace whose changes will be watched; your personal workspace if absent."),
-    ] = None
-
-
-class StreamTicket(Output):
-    """A short-lived ticket for `GET /api/workspaces/{id}/changes/stream?ticket=…`, for a browser's `EventSource`."""
-
-    ticket: Annotated[str, Field(description="Put it into the address as `ticket`.")]
-    expires_in: Annotated[
-        Seconds,
-        Field(description="Seconds for which it opens streams; an open one goes on as long as your access token."),
-    ]

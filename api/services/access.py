@@ -4,6 +4,7 @@ The order of locks is the same for every operation, so that no two of them ever 
 (PostgreSQL manual, 13.3.4; on SQLite a writer has the whole database to itself):
 
 1. accounts, by id, all in one statement: `enter_account`, `enter_own_account`, `hold_actor`, `enter(newcomer=…)`;
+   who locked an account writes its sessions, and nobody else does;
 2. workspaces, by id: `enter`, and `enter_all_of` for all that an account belongs to;
 3. nothing more: what is in a workspace is written by whoever holds the workspace.
 
@@ -12,7 +13,7 @@ written last, when its transaction has nothing left to wait for. The same is tru
 that another transaction is just writing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 from uuid import UUID
@@ -20,8 +21,8 @@ from uuid import UUID
 from api.core.actor import Actor, UserActor, require_user
 from api.core.errors import forbidden, invalid, not_found, unauthenticated
 from api.core.permissions import LEAST_ROLE, Permission, allows
-from db.models import Member, User, UserRole, Workspace
-from db.repositories import members, users, workspaces
+from db.models import Member, Role, User, UserRole, Workspace
+from db.repositories import members, sessions, users, workspaces
 from db.repositories.users import Standing
 from db.repositories.workspaces import WorkspaceId
 from db.scope import EVERYTHING
@@ -29,7 +30,10 @@ from db.unit_of_work import ReadUnit, UnitOfWork
 
 A = TypeVar("A", bound=Actor)
 
+_A: Mapping[Role, str] = {Role.VIEWER: "a viewer", Role.EDITOR: "an editor", Role.ADMIN: "an admin"}
+
 GONE = "The account of this access token no longer exists."
+ENDED = "The session of this access token has ended. Sign in again."
 
 
 async def enter(
@@ -88,7 +92,7 @@ async def enter_own_account(uow: UnitOfWork, actor: Actor) -> User:
         AppError: UNAUTHENTICATED.
     """
     caller = require_user(actor)
-    return _judge(caller, await users.lock(uow.session, caller.id))
+    return await _judge(uow, caller, await users.lock(uow.session, caller.id))
 
 
 async def enter_account(uow: UnitOfWork, actor: Actor, user_id: UUID) -> tuple[User, Sequence[User]]:
@@ -103,7 +107,7 @@ async def enter_account(uow: UnitOfWork, actor: Actor, user_id: UUID) -> tuple[U
     locked = {user.id: user for user in await users.lock_with_administrators(uow.session, user_id)}
     if isinstance(actor, UserActor):
         own = locked.get(actor.id) or await users.find(uow.session, actor.id)
-        actor = replace(actor, role=_judge(actor, own).role)
+        actor = replace(actor, role=(await _judge(uow, actor, own)).role)
     actor.require_administrator()
     if user_id not in locked:
         raise not_found("user")
@@ -119,24 +123,27 @@ async def hold_actor(uow: UnitOfWork, actor: A) -> A | UserActor:
     """
     if not isinstance(actor, UserActor):
         return actor
-    return replace(actor, role=_judge(actor, await users.hold(uow.session, actor.id)).role)
+    user = await _judge(uow, actor, await users.hold(uow.session, actor.id))
+    return replace(actor, role=user.role)
 
 
-def objection(standing: Standing | None, generation: int) -> str | None:
-    """Return why a token of this generation does not count any more, or None if it does."""
+def objection(standing: Standing | None) -> str | None:
+    """Return why who stands like this counts no more, or None if it does."""
     if standing is None or standing.is_deleted:
         return GONE
     if standing.is_disabled:
         return "The account is disabled."
-    if standing.token_generation != generation:
-        return "The access token was ended, by a new password or by an administrator. Sign in again."
-    return None
+    return None if standing.is_signed_in else ENDED
 
 
-def _judge(actor: UserActor, user: User | None) -> User:
+async def _judge(uow: ReadUnit, actor: UserActor, user: User | None) -> User:
     """Return the actor's account unless its right ended: it may have waited since it was recognised."""
-    standing = None if user is None else users.standing_of(user)
-    reason = objection(standing, actor.generation)
+    lives = actor.session_id is None or await sessions.is_living(uow.session, actor.session_id)
+    return _admit(user, is_signed_in=lives)
+
+
+def _admit(user: User | None, *, is_signed_in: bool) -> User:
+    reason = objection(None if user is None else users.standing_of(user, is_signed_in=is_signed_in))
     if user is None or reason is not None:
         raise unauthenticated(reason or GONE)
     return user
@@ -146,12 +153,15 @@ async def _check_member(
     uow: ReadUnit, actor: Actor, workspace: Workspace | None, permission: Permission, what: str
 ) -> tuple[Workspace, Member]:
     caller = require_user(actor)
-    member = None if workspace is None else await members.find(uow.session, workspace.id, caller.id)
-    if workspace is None or member is None:
+    found = None
+    if workspace is not None:
+        found = await members.find_caller(uow.session, workspace.id, caller.id, caller.session_id)
+    if workspace is None or found is None:
         # Whose account is gone has lost its memberships as well, and is told so.
-        _judge(caller, await users.find(uow.session, caller.id))
+        await _judge(uow, caller, await users.find(uow.session, caller.id))
         raise not_found(what)
-    _judge(caller, member.user)
+    member, session_id = found
+    _admit(member.user, is_signed_in=session_id == caller.session_id)
     check_role(member, permission)
     return workspace, member
 
@@ -163,7 +173,7 @@ def check_role(member: Member, permission: Permission) -> None:
         AppError: FORBIDDEN.
     """
     if not allows(member.role, permission):
-        raise forbidden(f"You are {member.role} in this workspace; this needs {LEAST_ROLE[permission]}.")
+        raise forbidden(f"You are {_A[member.role]} here; this needs {_A[LEAST_ROLE[permission]]}.")
 
 
 async def see(uow: ReadUnit, actor: Actor, workspace_id: UUID) -> Workspace:

@@ -5,20 +5,21 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from api.core.actor import Actor, Anonymous, UserActor, require_user
-from api.core.errors import unauthenticated
+from api.core.errors import forbidden, unauthenticated
 from api.core.identity import Identity
 from api.core.tokens import Claims, TokenError
-from api.schemas.users import AccessToken, Login, StreamTicket, StreamTicketCreate
-from api.services import access
-from db.models import User
+from api.schemas.sessions import AccessToken, Login, StreamTicket, StreamTicketCreate
+from api.services import access, security, sessions
+from db.models import SecurityEventKind
 from db.repositories import users
-from db.unit_of_work import ReadUnit
+from db.repositories.sessions import find_with_user
+from db.unit_of_work import ReadUnit, UnitOfWork
 
 TICKET_LIFETIME = timedelta(minutes=15)
 
 
-async def login(uow: ReadUnit, actor: Actor, data: Login, *, identity: Identity) -> AccessToken:
-    """Return an access token for an e-mail address and its password.
+async def login(uow: UnitOfWork, actor: Actor, data: Login, *, identity: Identity) -> AccessToken:
+    """Begin a session for an e-mail address and its password.
 
     An unknown address takes the same time and gets the same answer as a wrong password, so that
     nobody can find out who has an account.
@@ -27,37 +28,55 @@ async def login(uow: ReadUnit, actor: Actor, data: Login, *, identity: Identity)
         AppError: UNAUTHENTICATED; RATE_LIMITED after too many attempts.
     """
     await identity.attempts.try_password(data.email, actor.address)
-    user = await users.find_by_email(uow.session, data.email) if "\x00" not in data.email else None
+    known = await users.find_by_email(uow.session, data.email) if "\x00" not in data.email else None
     await uow.session.release()
-    password, password_hash = data.password.get_secret_value(), user.password_hash if user else None
+    password, password_hash = data.password.get_secret_value(), known.password_hash if known else None
     fits = await identity.passwords.verify(password, password_hash, whose=(data.email, actor.address or ""))
-    if user is None or not fits or user.disabled:
-        raise unauthenticated("The e-mail address or the password is wrong.")
-    await identity.attempts.forgive(data.email, actor.address)
-    lifetime = int(identity.tokens.lifetime.total_seconds())
-    return AccessToken(access_token=identity.tokens.issue(user.id, user.token_generation), expires_in=lifetime)
+    user = None
+    if known is not None and fits and not known.disabled:
+        await identity.attempts.forgive(data.email, actor.address)
+        # What was found before the password was hashed may have changed meanwhile.
+        user = await users.lock(uow.session, known.id)
+    if user is None or user.disabled or user.password_hash != password_hash:
+        tried = {"email": data.email} if _is_address(data.email) else {}
+        kind = SecurityEventKind.SIGN_IN_FAILED
+        await security.record(uow, actor, kind, known.id if known else None, **tried)
+        raise uow.keep(unauthenticated("The e-mail address or the password is wrong."))
+    return await sessions.begin(uow, actor, user, identity=identity)
+
+
+def _is_address(text: str) -> bool:
+    """Return whether it may be shown: people type their password into the wrong field."""
+    return "@" in text and text.isprintable()
 
 
 async def authenticate(
-    uow: ReadUnit, credentials: str | None, *, identity: Identity, address: str | None = None
+    uow: ReadUnit,
+    credentials: str | None,
+    *,
+    identity: Identity,
+    address: str | None = None,
+    device: str | None = None,
 ) -> Actor:
     """Return who sent an `Authorization` header, or `Anonymous` with the reason why it does not count.
 
     Nothing is refused here: what an anonymous caller may do is the services' decision.
     """
+    actor = await _recognise_token(uow, credentials, identity)
+    return replace(actor, address=address, device=device)
+
+
+async def _recognise_token(uow: ReadUnit, credentials: str | None, identity: Identity) -> UserActor | Anonymous:
     if credentials is None:
-        return Anonymous(address=address)
+        return Anonymous()
     kind, _, token = credentials.partition(" ")
     if kind.lower() != "bearer" or not token:
-        return Anonymous("The Authorization header must be: Bearer, a space, and an access token.", address)
+        return Anonymous("The Authorization header must be: Bearer, a space, and an access token.")
     try:
         claims = identity.tokens.read(token.strip())
     except TokenError as error:
-        return Anonymous(str(error), address)
-    # Whoever shares an address does not share its turns.
-    uow.session.on_account_of(claims.user_id)
-    user = await users.find(uow.session, claims.user_id)
-    return replace(_recognise(user, claims), address=address)
+        return Anonymous(str(error))
+    return await _recognise(uow, claims)
 
 
 async def create_stream_ticket(
@@ -72,11 +91,14 @@ async def create_stream_ticket(
         AppError: UNAUTHENTICATED or NOT_FOUND.
     """
     user = require_user(actor)
+    session_id = user.session_id
+    if session_id is None:
+        raise forbidden("A stream ticket belongs to a session, and there is none.")
     workspace = await access.see(uow, actor, access.or_personal(actor, data.workspace_id))
     now = datetime.now(UTC)
     until = user.expires_at or now + identity.tokens.lifetime
     expires_at = min(now + TICKET_LIFETIME, until)
-    ticket = identity.tokens.issue_ticket(user.id, user.generation, workspace.id, expires_at, until)
+    ticket = identity.tokens.issue_ticket(user.id, session_id, workspace.id, expires_at, until)
     return StreamTicket(ticket=ticket, expires_in=int((expires_at - now).total_seconds()))
 
 
@@ -88,14 +110,16 @@ async def admit(uow: ReadUnit, ticket: str, workspace_id: UUID, *, identity: Ide
         return Anonymous("The stream ticket is not valid or has expired.")
     if claims.workspace_id != workspace_id:
         return Anonymous("The stream ticket is for another workspace.")
+    return await _recognise(uow, claims)
+
+
+async def _recognise(uow: ReadUnit, claims: Claims) -> UserActor | Anonymous:
+    # Whoever shares an address does not share its turns.
     uow.session.on_account_of(claims.user_id)
-    return _recognise(await users.find(uow.session, claims.user_id), claims)
-
-
-def _recognise(user: User | None, claims: Claims) -> UserActor | Anonymous:
+    user, session = await find_with_user(uow.session, claims.user_id, claims.session_id)
     if user is None or user.personal_workspace_id is None:
         return Anonymous(access.GONE)
-    reason = access.objection(users.standing_of(user), claims.generation)
+    reason = access.objection(users.standing_of(user, is_signed_in=session is not None))
     if reason is not None:
         return Anonymous(reason)
-    return UserActor(user.id, user.role, user.personal_workspace_id, claims.generation, claims.expires_at)
+    return UserActor(user.id, user.role, user.personal_workspace_id, claims.session_id, claims.expires_at)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 from uuid import UUID
 
 from pydantic import SecretStr
@@ -11,11 +12,11 @@ from api.core.errors import AppError, conflict, forbidden, invalid, not_found, u
 from api.core.identity import Identity
 from api.core.pages import PageArguments
 from api.schemas.users import MeUpdate, UserCreate, UserUpdate
-from api.services import access, log, workspaces
+from api.services import access, log, security, sessions, workspaces
 from api.services.edits import apply, sent
 from db.clock import utc_now
 from db.errors import ConstraintViolatedError
-from db.models import Member, Role, User, UserRole, Workspace
+from db.models import Member, Role, SecurityEventKind, User, UserRole, Workspace
 from db.models.base import new_id
 from db.paging import Page
 from db.repositories import users
@@ -89,26 +90,28 @@ async def get_me(uow: ReadUnit, actor: Actor) -> User:
 
 
 async def update_me(uow: UnitOfWork, actor: Actor, data: MeUpdate, *, identity: Identity) -> User:
-    """Change the caller's own account. A new password ends all access tokens, this one too.
+    """Change the caller's own account. A new password ends all other sessions.
 
     Raises:
         AppError: VALIDATION_ERROR for a missing or wrong `current_password`, RATE_LIMITED after too many of them;
-            CONFLICT for a taken e-mail address; UNAUTHENTICATED if another change of password was faster.
+            also if another change of password was faster; CONFLICT for a taken e-mail address.
     """
     require_user(actor)
     values = sent(data)
     current: SecretStr | None = values.pop("current_password", None)
+    proven: str | None = None
     if "email" in values or "password" in values:
-        await _prove(uow, actor, current, identity)
+        proven = await _prove(uow, actor, current, identity)
     password_hash = await _hash(values, identity)
-    # A password that was changed meanwhile ended the caller's token, so what was proven is still true.
     user = await access.enter_own_account(uow, actor)
-    await _change(uow, user, values, password_hash)
+    if proven is not None and user.password_hash != proven:
+        raise _wrong_password()
+    await _change(uow, actor, user, values, password_hash)
     return user
 
 
-async def _prove(uow: UnitOfWork, actor: Actor, current: SecretStr | None, identity: Identity) -> None:
-    """Check the current password; no connection is held meanwhile."""
+async def _prove(uow: UnitOfWork, actor: Actor, current: SecretStr | None, identity: Identity) -> str | None:
+    """Check the current password and return its hash; no connection is held meanwhile."""
     if current is None:
         raise invalid([("current_password", "It is needed to change the e-mail address or the password")])
     user = await users.find(uow.session, require_user(actor).id)
@@ -118,8 +121,13 @@ async def _prove(uow: UnitOfWork, actor: Actor, current: SecretStr | None, ident
     await identity.attempts.try_password(user.email, actor.address)
     whose = (user.email, actor.address or "")
     if not await identity.passwords.verify(current.get_secret_value(), user.password_hash, whose=whose):
-        raise invalid([("current_password", "It is wrong")])
+        raise _wrong_password()
     await identity.attempts.forgive(user.email, actor.address)
+    return user.password_hash
+
+
+def _wrong_password() -> AppError:
+    return invalid([("current_password", "It is wrong")])
 
 
 async def list_users(uow: ReadUnit, actor: Actor, *, page: PageArguments) -> Page[User]:
@@ -157,7 +165,7 @@ async def update_user(uow: UnitOfWork, actor: Actor, user_id: UUID, data: UserUp
     leaves = values.get("role", UserRole.ADMIN) is not UserRole.ADMIN or values.get("disabled", False)
     if leaves and [administrator.id for administrator in administrators] == [user.id]:
         raise conflict(LAST_ADMINISTRATOR)
-    await _change(uow, user, values, password_hash)
+    await _change(uow, actor, user, values, password_hash)
     return user
 
 
@@ -175,13 +183,14 @@ async def delete_user(uow: UnitOfWork, actor: Actor, user_id: UUID) -> None:
     if [administrator.id for administrator in administrators] == [user.id]:
         raise conflict(LAST_ADMINISTRATOR)
     await workspaces.leave_all(uow, actor, user)
+    await sessions.end_all(uow, user.id)
+    await security.record(uow, actor, SecurityEventKind.ACCOUNT_DELETED, user.id)
     # Only now: see the order of locks in `access`.
     user.name = "Deleted user"
     user.email = user.password_hash = user.personal_workspace_id = None
     user.role = UserRole.MEMBER
     user.deleted_at = utc_now()
     await uow.session.flush()
-    uow.touched_users.add(user.id)
 
 
 async def _hash(values: dict[str, object], identity: Identity) -> str | None:
@@ -191,20 +200,39 @@ async def _hash(values: dict[str, object], identity: Identity) -> str | None:
     return await identity.passwords.hash(password.get_secret_value()) if isinstance(password, SecretStr) else None
 
 
-async def _change(uow: UnitOfWork, user: User, values: dict[str, object], password_hash: str | None) -> None:
-    """Set the values. What shuts somebody out ends the access tokens for good, also if the account is enabled again."""
+async def _change(
+    uow: UnitOfWork, actor: Actor, user: User, values: dict[str, object], password_hash: str | None
+) -> None:
+    """Set the values. What shuts somebody out ends the sessions for good, also if the account is enabled again."""
     if password_hash is not None:
         values = {**values, "password_hash": password_hash}
-    if password_hash is not None or (values.get("disabled") and not user.disabled):
-        values = {**values, "token_generation": user.token_generation + 1}
     email = values.get("email")
     if isinstance(email, str) and email != user.email and await users.find_by_email(uow.session, email) is not None:
         # Found before the write, two who swap their addresses do not wait for each other.
         raise conflict(EMAIL_TAKEN)
+    if values.get("disabled") and not user.disabled:
+        await sessions.end_all(uow, user.id)
+    elif password_hash is not None:
+        # Whoever changes it stays signed in with the session that it is changed by.
+        await sessions.end_all(uow, user.id, but=actor.session_id if isinstance(actor, UserActor) else None)
+    for kind, details in list(_told(user, values)):
+        await security.record(uow, actor, kind, user.id, **details)
     if apply(user, values):
         with _email_conflicts():
             await uow.session.flush()
         uow.touched_users.add(user.id)
+
+
+def _told(user: User, values: dict[str, object]) -> Iterator[tuple[SecurityEventKind, dict[str, Any]]]:
+    """Yield what the security log is told of a change that is about to be made."""
+    if "password_hash" in values:
+        yield SecurityEventKind.PASSWORD_CHANGED, {}
+    if values.get("disabled", user.disabled) != user.disabled:
+        yield SecurityEventKind.ACCOUNT_ENABLED if user.disabled else SecurityEventKind.ACCOUNT_DISABLED, {}
+    for name, kind in (("email", SecurityEventKind.EMAIL_CHANGED), ("role", SecurityEventKind.ROLE_CHANGED)):
+        before, after = getattr(user, name), values.get(name, getattr(user, name))
+        if before != after:
+            yield kind, {"before": before, "after": after}
 
 
 @contextmanager

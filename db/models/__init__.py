@@ -5,6 +5,8 @@ from db.models.changes import Change, ChangeKind, EntityKind
 from db.models.items import Item, ItemStatus
 from db.models.members import Member, Role
 from db.models.messages import Message
+from db.models.security_events import SecurityEvent, SecurityEventKind
+from db.models.sessions import UserSession
 from db.models.tombstones import Tombstone
 from db.models.users import User, UserRole
 from db.models.workspaces import Workspace
@@ -19,8 +21,11 @@ __all__ = [
     "Member",
     "Message",
     "Role",
+    "SecurityEvent",
+    "SecurityEventKind",
     "Tombstone",
     "User",
     "UserRole",
+    "UserSession",
     "Workspace",
 ]

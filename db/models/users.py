@@ -29,7 +29,5 @@ class User(Edited, Base):
     password_hash: Mapped[str | None] = mapped_column(String(255))
     role: Mapped[UserRole] = mapped_column(choice(UserRole), default=UserRole.MEMBER)
     disabled: Mapped[bool] = mapped_column(default=False)
-    # Access tokens carry this number; raising it ends all of them.
-    token_generation: Mapped[int] = mapped_column(default=1)
     personal_workspace_id: Mapped[UUID | None] = mapped_column(ForeignKey("workspaces.id"), unique=True)
     deleted_at: Mapped[datetime | None] = mapped_column(default=None)

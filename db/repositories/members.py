@@ -3,12 +3,13 @@
 from collections.abc import Collection, Mapping, Sequence
 from uuid import UUID
 
-from sqlalchemy import JSON, Select, Uuid, cast, func, literal, select, tuple_
+from sqlalchemy import JSON, Select, Uuid, and_, cast, func, literal, select, tuple_
 from sqlalchemy.orm import joinedload
 
 from db.json_texts import JsonTexts
-from db.models import Member, Role, User
+from db.models import Member, Role, User, UserSession
 from db.paging import Nested, Page, PageRequest, Sort, fetch_page, fetch_pages
+from db.repositories.sessions import lives
 from db.repositories.workspaces import readable
 from db.scope import Scope
 from db.session import ReadSession
@@ -30,6 +31,20 @@ async def find(session: ReadSession, workspace_id: UUID, user_id: UUID) -> Membe
         .where(Member.workspace_id == workspace_id, Member.user_id == user_id)
         .execution_options(populate_existing=True)
     )
+
+
+async def find_caller(
+    session: ReadSession, workspace_id: UUID, user_id: UUID, session_id: UUID | None
+) -> tuple[Member, UUID | None] | None:
+    """Return the member as `find` does, and the session's id if it is one of the user's that lives."""
+    rows = await session.rows(
+        select(Member, UserSession.id)
+        .options(WITH_USER)
+        .outerjoin(UserSession, and_(UserSession.user_id == Member.user_id, UserSession.id == session_id, lives()))
+        .where(Member.workspace_id == workspace_id, Member.user_id == user_id)
+        .execution_options(populate_existing=True)
+    )
+    return (rows[0][0], rows[0][1]) if rows else None
 
 
 async def find_many(session: ReadSession, scope: Scope, keys: Collection[tuple[UUID, UUID]]) -> Sequence[Member]:

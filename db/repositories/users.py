@@ -1,14 +1,15 @@
 """Queries on users."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Select, and_, exists, func, or_, select
 from sqlalchemy.orm import aliased
 
-from db.models import Member, User, UserRole
+from db.models import Member, User, UserRole, UserSession
 from db.paging import Page, PageRequest, Sort, fetch_page
+from db.repositories.sessions import lives
 from db.scope import EVERYTHING, Scope
 from db.session import ReadSession, WriteSession
 
@@ -16,16 +17,16 @@ BY_CREATED: Sort[User] = Sort("created", User.created_at, User.id)
 
 
 class Standing(NamedTuple):
-    """What an account's open streams depend on."""
+    """What a caller's right depends on; who needs no session counts as signed in."""
 
     is_deleted: bool
     is_disabled: bool
-    token_generation: int
+    is_signed_in: bool
 
 
-def standing_of(user: User) -> Standing:
+def standing_of(user: User, *, is_signed_in: bool) -> Standing:
     """Return how a loaded account stands."""
-    return Standing(user.deleted_at is not None, user.disabled, user.token_generation)
+    return Standing(user.deleted_at is not None, user.disabled, is_signed_in)
 
 
 def living() -> Select[User]:
@@ -60,12 +61,19 @@ async def find_known(session: ReadSession, scope: Scope, ids: Sequence[UUID]) ->
     return await session.all(statement)
 
 
-async def standings(session: ReadSession, ids: Sequence[UUID]) -> Mapping[UUID, Standing]:
-    """Return how the accounts stand, deleted ones included."""
+async def standings(
+    session: ReadSession, callers: Collection[tuple[UUID, UUID | None]]
+) -> Mapping[tuple[UUID, UUID | None], Standing]:
+    """Return how the callers stand, each a user and its session, or None where it needs none: one statement."""
+    asked = {session_id for _, session_id in callers if session_id is not None}
     rows = await session.rows(
-        select(User.id, User.deleted_at.is_not(None), User.disabled, User.token_generation).where(User.id.in_(ids))
+        select(User.id, User.deleted_at.is_not(None), User.disabled, UserSession.id)
+        .outerjoin(UserSession, and_(UserSession.user_id == User.id, UserSession.id.in_(asked), lives()))
+        .where(User.id.in_({user_id for user_id, _ in callers}))
     )
-    return {user_id: Standing(deleted, disabled, generation) for user_id, deleted, disabled, generation in rows}
+    accounts = {user_id: (deleted, disabled) for user_id, deleted, disabled, _ in rows}
+    living = {(user_id, session_id) for user_id, *_, session_id in rows} | {(user_id, None) for user_id in accounts}
+    return {caller: Standing(*accounts[caller[0]], caller in living) for caller in callers if caller[0] in accounts}
 
 
 async def lock(session: WriteSession, user_id: UUID) -> User | None:

@@ -59,7 +59,7 @@ async def limited(door: Door, call: Awaitable[Any], per: str) -> None:
 
 async def wrong(door: Door, email: str = "ada@example.com") -> None:
     """Try a wrong password."""
-    async with refused(door, "UNAUTHENTICATED"):
+    async with refused(door, "UNAUTHENTICATED", logged="sign_in_failed"):
         await sign_in(door, email, WRONG)
 
 

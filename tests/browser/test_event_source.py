@@ -129,7 +129,7 @@ async def test_a_stream_that_outlives_its_ticket_ends_with_the_code(page: Page, 
         soon_gone.use(caller.short_token(seconds=4))
         await _watch(page, soon_gone, live_server.url)
         await _until(page, "endings.length === 1")
-        message = "The access token has expired. Sign in again."
+        message = "The access token has expired. Refresh the session, or sign in again."
         [ending] = await page.evaluate("endings")
         assert len(ending.pop("request_id")) == 32
         assert ending == {"code": "UNAUTHENTICATED", "message": message, "details": {}}

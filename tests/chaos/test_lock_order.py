@@ -22,11 +22,11 @@ from db.models import Role, UserRole
 from tests.chaos.lockstep import Lockstep, in_lockstep
 from tests.chaos.waiting import LIMIT_SECONDS
 from tests.doors.door import Door, DoorError, RestDoor
-from tests.doors.people import PASSWORD, Person, World, make_person
+from tests.doors.people import PASSWORD, Person, World, make_person, sign_in
 from tests.doors.rows import Rows, put_back, take_rows
 from tests.test_parity import SHARED, operations
 
-NO_WRITES = {"login", "create_stream_ticket"}
+NO_WRITES = {"create_stream_ticket"}
 """Operations that are sent with POST and write nothing."""
 
 WRITING = {name for name in SHARED if name not in NO_WRITES and not name.startswith(("get_", "list_"))}
@@ -43,6 +43,8 @@ class Scene:
     trashed: UUID
     message: UUID
     second: Person
+    refresh_token: str
+    other_session: UUID
 
     def calls(self) -> list[tuple[str, Person, dict[str, Any]]]:
         """Return what is raced: every writing operation, by and about those whom the others lock."""
@@ -54,6 +56,11 @@ class Scene:
         chosen = str(uuid4())
         new = {"id": chosen, "workspace_id": garden["id"], "title": "New", "assignee_id": str(root.id)}
         return [
+            ("login", editor, {"data": {"email": editor.email, "password": PASSWORD}}),
+            ("refresh_session", editor, {"data": {"refresh_token": self.refresh_token}}),
+            ("logout", editor, {}),
+            ("revoke_session", editor, {"id": str(self.other_session)}),
+            ("revoke_all_sessions", editor, {}),
             ("create_user", root, {"data": account}),
             ("update_me", editor, {"data": address}),
             ("update_me", root, {"data": address}),
@@ -92,7 +99,8 @@ async def make_scene(app: FastAPI, world: World) -> Scene:
         ]
         await delete_item(uow, editor.actor, trashed)
         message = await create_message(uow, editor.actor, MessageCreate(item_id=item, body="Which?"))
-    return Scene(world, world.workspace, shed, item, trashed, message.id, second)
+    refresh_token, session = await sign_in(app, editor)
+    return Scene(world, world.workspace, shed, item, trashed, message.id, second, refresh_token, session)
 
 
 async def answer(door: Door, call: tuple[str, Person, dict[str, Any]]) -> str:
@@ -138,9 +146,9 @@ def told(rows: Rows) -> dict[tuple[str, UUID, UUID], int]:
 
 
 def test_every_writing_operation_is_raced() -> None:
-    nobody = Person(uuid4(), "", "", "", uuid4(), SYSTEM)
+    nobody = Person(uuid4(), "", "", "", uuid4(), uuid4(), SYSTEM)
     world = World(uuid4(), nobody, nobody, nobody, nobody, nobody)
-    scene = Scene(world, uuid4(), uuid4(), uuid4(), uuid4(), uuid4(), nobody)
+    scene = Scene(world, uuid4(), uuid4(), uuid4(), uuid4(), uuid4(), nobody, "", uuid4())
     assert {operation for operation, *_ in scene.calls()} == WRITING
     assert set(operations()) >= NO_WRITES
 

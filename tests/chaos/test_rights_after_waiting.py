@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from api.core.passwords import Passwords
 from api.schemas.workspaces import WorkspaceUpdate
 from api.services.workspaces import update_workspace
 from db.engine import Database
-from db.models import Base, User, UserRole
+from db.models import Base, User, UserRole, UserSession
 from db.repositories import users
 from db.unit_of_work import UnitOfWork
 from tests.chaos.waiting import LIMIT_SECONDS, someone_waits, until
@@ -21,19 +22,26 @@ from tests.doors.people import PASSWORD, Person, World
 from tests.doors.rows import all_rows
 
 GONE = "The account of this access token no longer exists."
-ENDED = "The access token was ended, by a new password or by an administrator. Sign in again."
+PAST, FUTURE = datetime(2000, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
+ENDED = "The session of this access token has ended. Sign in again."
 
 ENDS: dict[str, tuple[dict[str, Any], str, str]] = {
     "disabled": ({"disabled": True}, "UNAUTHENTICATED", "The account is disabled."),
-    "signed out": ({"token_generation": 2}, "UNAUTHENTICATED", ENDED),
-    "deleted": (
-        {"deleted_at": User.created_at},
-        "UNAUTHENTICATED",
-        "The account of this access token no longer exists.",
-    ),
+    "signed out": ({}, "UNAUTHENTICATED", ENDED),
+    "deleted": ({"deleted_at": User.created_at}, "UNAUTHENTICATED", GONE),
     "demoted": ({"role": UserRole.MEMBER}, "FORBIDDEN", "Only administrators may do this."),
 }
-"""What happens to the account meanwhile, and what the write is answered with."""
+"""What happens to the account meanwhile (nothing: its session ends), and what the write is answered with."""
+
+
+async def bring_about(uow: UnitOfWork, end: str, person: Person) -> None:
+    """Let a person lose its right."""
+    values, *_ = ENDS[end]
+    if values:
+        await uow.session.execute(update(User).where(User.id == person.id).values(**values))
+    else:
+        await uow.session.execute(update(UserSession).where(UserSession.id == person.session).values(expires_at=PAST))
+
 
 Hold = Callable[[UnitOfWork], Awaitable[object]]
 
@@ -50,14 +58,14 @@ async def refusal_of(door: Door, operation: str, **arguments: Any) -> tuple[str,
 async def after_a_wait(door: Door, person: Person, end: str, hold: Hold, call: tuple[str, dict[str, Any]]) -> None:
     """Let a call wait for a lock that is held, change the account, let go, and expect the refusal and no trace."""
     database: Database = door.app.state.database
-    values, *expected = ENDS[end]
+    _, *expected = ENDS[end]
     operation, arguments = call
     async with asyncio.timeout(LIMIT_SECONDS):
         async with database.write() as uow:
             await hold(uow)
             waiting = asyncio.create_task(refusal_of(door, operation, token=person.token, **arguments))
             await until(someone_waits(database))
-            await uow.session.execute(update(User).where(User.id == person.id).values(**values))
+            await bring_about(uow, end, person)
             before = await rows_of(uow)
         assert await waiting == tuple(expected), (operation, end)
     after = await all_rows(door.app)
@@ -110,9 +118,10 @@ async def test_an_operation_on_accounts_is_refused_if_its_user_lost_its_right_wh
     for end in ends:
         await after_a_wait(door, person, end, hold, (operation, arguments))
         async with database.write() as uow:
-            former = {"disabled": False, "token_generation": 1, "deleted_at": None, "role": UserRole.MEMBER}
             role = UserRole.ADMIN if person is world.administrator else UserRole.MEMBER
-            await uow.session.execute(update(User).where(User.id == person.id).values(**{**former, "role": role}))
+            former = {"disabled": False, "deleted_at": None, "role": role}
+            await uow.session.execute(update(User).where(User.id == person.id).values(**former))
+            await uow.session.execute(update(UserSession).values(expires_at=FUTURE))
 
 
 @pytest.mark.parametrize("end", list(ENDS))
@@ -120,14 +129,14 @@ async def test_an_administrator_who_loses_the_right_while_a_password_is_hashed_c
     door: Door, world: World, app: FastAPI, monkeypatch: pytest.MonkeyPatch, end: str
 ) -> None:
     database: Database = app.state.database
-    values, code, message = ENDS[end]
+    _, code, message = ENDS[end]
     if end == "demoted":
         message = "Only administrators may create administrators."
     hash_ = Passwords.hash
 
     async def slow(self: Passwords, password: str, **whose: Any) -> str:
         async with database.write() as uow:
-            await uow.session.execute(update(User).where(User.id == world.administrator.id).values(**values))
+            await bring_about(uow, end, world.administrator)
         return await hash_(self, password, **whose)
 
     monkeypatch.setattr(Passwords, "hash", slow)
@@ -140,7 +149,6 @@ async def test_an_administrator_who_loses_the_right_while_a_password_is_hashed_c
 async def test_of_two_changes_of_a_password_the_one_that_proved_the_old_one_too_late_is_refused(
     door: Door, world: World, app: FastAPI, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    database: Database = app.state.database
     hash_ = Passwords.hash
     late = True
 
@@ -154,11 +162,9 @@ async def test_of_two_changes_of_a_password_the_one_that_proved_the_old_one_too_
 
     monkeypatch.setattr(Passwords, "hash", overtaken)
     data = {"password": "Other horse 1", "password_confirm": "Other horse 1", "current_password": PASSWORD}
-    assert await refusal_of(door, "update_me", token=world.editor.token, data=data) == ("UNAUTHENTICATED", ENDED)
-    async with database.read() as uow:
-        user = await users.find(uow.session, world.editor.id)
-    assert user is not None
-    assert user.token_generation == 2
+    with pytest.raises(DoorError) as caught:
+        await door.call("update_me", token=world.editor.token, data=data)
+    assert (caught.value.code, caught.value.paths) == ("VALIDATION_ERROR", {"current_password"})
     assert await door.call("login", data={"email": world.editor.email, "password": "First horse 1"})
 
 

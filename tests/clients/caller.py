@@ -51,7 +51,7 @@ class Caller:
         """Return a token of the same user that expires soon, while the caller's own goes on."""
         tokens = Tokens(SECRET, lifetime=timedelta(seconds=seconds))
         claims = tokens.read(self.token)
-        return tokens.issue(claims.user_id, claims.generation)
+        return tokens.issue(claims.user_id, claims.session_id)
 
     async def post(self, path: str, **body: Any) -> dict[str, Any]:
         """Post something, which must succeed."""

@@ -44,8 +44,11 @@ class Refusal:
 
 
 @asynccontextmanager
-async def refused(door: Door, code: str) -> AsyncIterator[Refusal]:
-    """Expect the call in the block to be refused with this code, and to leave every table as it was."""
+async def refused(door: Door, code: str, *, logged: str | None = None) -> AsyncIterator[Refusal]:
+    """Expect the call in the block to be refused with this code, and to leave every table as it was.
+
+    Except, where it is `logged`, for one more entry of that kind in the security log.
+    """
     before = await all_rows(door.app)
     refusal = Refusal()
     with pytest.raises(DoorError) as caught:
@@ -53,4 +56,9 @@ async def refused(door: Door, code: str) -> AsyncIterator[Refusal]:
     refusal.error = caught.value
     assert caught.value.code == code, caught.value
     assert caught.value.status == (STATUS[code] if door.name == "rest" else 200)
-    assert await all_rows(door.app) == before
+    after = await all_rows(door.app)
+    if logged is not None:
+        [entry] = set(after["security_events"]) - set(before["security_events"])
+        assert f"'{logged}'" in entry
+        after["security_events"].remove(entry)
+    assert after == before

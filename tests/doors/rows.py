@@ -6,7 +6,7 @@ from fastapi import FastAPI
 from sqlalchemy import delete, insert, select
 
 from db.engine import Database
-from db.models import Base
+from db.models import Base, UserSession
 
 Rows = dict[str, list[dict[str, Any]]]
 
@@ -37,6 +37,14 @@ async def put_back(app: FastAPI, rows: Rows) -> None:
         for table in reversed(Base.metadata.sorted_tables):
             await connection.execute(delete(table))
     await add_rows(app, rows)
+
+
+async def put_back_sessions(app: FastAPI, rows: Rows) -> None:
+    """Let everybody be signed in again."""
+    database: Database = app.state.database
+    async with database._writer.begin() as connection:
+        await connection.execute(delete(UserSession))
+        await connection.execute(insert(UserSession), rows["sessions"])
 
 
 async def all_rows(app: FastAPI) -> dict[str, list[str]]:

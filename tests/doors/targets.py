@@ -14,7 +14,7 @@ from api.services.messages import create_message
 from api.services.workspaces import create_workspace
 from db.engine import Database
 from db.models import Message, Role
-from tests.doors.people import Person, World, make_person
+from tests.doors.people import Person, World, make_person, sign_in
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,9 @@ class Target:
     own_message: UUID
     bystander: UUID
     outsider: UUID
+    refresh_token: str
+    own_session: UUID
+    foreign_session: UUID
 
 
 @dataclass(frozen=True)
@@ -68,4 +71,16 @@ async def make_target(app: FastAPI, cast: Cast) -> Target:
         # Whatever the caller may do today, it once could write.
         own = Message(workspace_id=workspace, author_id=(cast.caller or founder).id, body="Mine")
         await uow.session.insert(own)
-    return Target(workspace, item.id, trashed.id, message.id, own.id, cast.bystander.id, outsider.id)
+    refresh_token, session = await sign_in(app, cast.caller or founder)
+    return Target(
+        workspace,
+        item.id,
+        trashed.id,
+        message.id,
+        own.id,
+        cast.bystander.id,
+        outsider.id,
+        refresh_token,
+        session,
+        cast.bystander.session,
+    )

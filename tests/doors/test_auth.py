@@ -20,15 +20,16 @@ from tests.doors.people import PASSWORD, World
 from tests.doors.refusals import refused
 
 NOT_VALID = "The access token is not valid."
-EXPIRED = "The access token has expired. Sign in again."
+EXPIRED = "The access token has expired. Refresh the session, or sign in again."
 WRONG = "The e-mail address or the password is wrong."
 
 
 async def test_a_sign_in_answers_a_bearer_token_that_works(door: Door, world: World) -> None:
     for email in ("editor@example.com", "  Editor@EXAMPLE.com "):
         answer = await door.call("login", data={"email": email, "password": PASSWORD})
-        assert set(answer) == {"access_token", "token_type", "expires_in"}
-        assert (answer["token_type"], answer["expires_in"]) == ("bearer", 12 * 60 * 60)
+        assert set(answer) == {"access_token", "token_type", "expires_in", "refresh_token", "refresh_expires_in"}
+        assert (answer["token_type"], answer["expires_in"]) == ("bearer", 15 * 60)
+        assert answer["refresh_expires_in"] == 30 * 24 * 60 * 60
         assert (await door.call("get_me", token=answer["access_token"]))["id"] == str(world.editor.id)
 
 
@@ -39,9 +40,9 @@ async def test_a_token_carries_every_claim_and_is_signed_with_the_one_algorithm(
         jwt.decode(token, SECRET, algorithms=["HS256"], audience="twofold-api", issuer="twofold") for token in tokens
     ]
     assert jwt.get_unverified_header(tokens[0]) == {"alg": "HS256", "typ": "JWT"}
-    assert set(first) == {"sub", "iat", "exp", "jti", "iss", "aud", "gen"}
+    assert set(first) == {"sub", "iat", "exp", "jti", "iss", "aud", "sid"}
     assert first["sub"] == str(world.editor.id)
-    assert first["exp"] - first["iat"] == 12 * 60 * 60
+    assert first["exp"] - first["iat"] == 15 * 60
     assert abs(first["iat"] - datetime.now(UTC).timestamp()) < 60
     assert first["jti"] != second["jti"]
 
@@ -58,7 +59,7 @@ async def test_whoever_cannot_sign_in_gets_one_answer_whatever_the_reason(door: 
         (world.viewer.email, PASSWORD),
         (world.viewer.email, "Wrong horse 1"),
     ):
-        async with refused(door, "UNAUTHENTICATED") as refusal:
+        async with refused(door, "UNAUTHENTICATED", logged="sign_in_failed") as refusal:
             await door.call("login", data={"email": email, "password": password})
         refusals.append((refusal.message, refusal.details))
     assert refusals == [(WRONG, {})] * 7
@@ -117,7 +118,7 @@ def _claims(world: World, **changes: Any) -> dict[str, Any]:
         "jti": uuid4().hex,
         "iss": "twofold",
         "aud": "twofold-api",
-        "gen": 1,
+        "sid": str(world.editor.session),
     }
     return {key: value for key, value in {**claims, **changes}.items() if value is not ...}
 
@@ -145,7 +146,8 @@ def _forged(world: World) -> dict[str, str]:
         "no user's id": {"sub": "root"},
         "a number for an id": {"sub": 7},
         "a number for a token id": {"jti": 7},
-        "no generation": {"gen": "first"},
+        "no session's id": {"sid": "first"},
+        "a number for a session's id": {"sid": 1},
     }
     return {
         **{f"without {claim}": _sign(_claims(world, **{claim: ...})) for claim in _claims(world)},
@@ -202,15 +204,15 @@ async def test_clocks_of_two_machines_may_differ_by_ten_seconds_but_no_token_liv
         assert refusal.message == message
 
 
-async def test_a_token_of_another_generation_or_of_nobody_does_not_count(door: Door, world: World) -> None:
+async def test_a_token_of_another_session_or_of_nobody_does_not_count(door: Door, world: World) -> None:
     for change, message in (
         (
-            {"gen": 2},
-            "The access token was ended, by a new password or by an administrator. Sign in again.",
+            {"sid": str(uuid4())},
+            "The session of this access token has ended. Sign in again.",
         ),
         (
-            {"gen": 0},
-            "The access token was ended, by a new password or by an administrator. Sign in again.",
+            {"sid": str(world.viewer.session)},
+            "The session of this access token has ended. Sign in again.",
         ),
         ({"sub": str(uuid4())}, "The account of this access token no longer exists."),
     ):

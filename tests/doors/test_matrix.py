@@ -29,6 +29,13 @@ operation                anonymous  viewer  editor  admin  stranger  root
 get_health               ok         ok      ok      ok     ok        ok
 get_ready                ok         ok      ok      ok     ok        ok
 login                    ok         ok      ok      ok     ok        ok
+refresh_session          ok         ok      ok      ok     ok        ok
+logout                   who        ok      ok      ok     ok        ok
+list_sessions            who        ok      ok      ok     ok        ok
+revoke_session           who        none    none    none   none      none
+revoke_session/own       who        ok      ok      ok     ok        ok
+revoke_all_sessions      who        ok      ok      ok     ok        ok
+list_security_events     who        no      no      no     no        ok
 create_user              ok         ok      ok      ok     ok        ok
 get_me                   who        ok      ok      ok     ok        ok
 update_me                who        ok      ok      ok     ok        ok
@@ -82,7 +89,7 @@ REST_ONLY = {"get_health", "get_ready"}
 STREAMS = {"stream_changes"}
 """Answers that do not end; everybody's right to them is the subject of the tests of streams."""
 
-READING = ("get_", "list_", "login", "create_stream_ticket")
+READING = ("get_", "list_", "create_stream_ticket")
 
 Arguments = dict[str, Any]
 
@@ -112,6 +119,13 @@ CALLS: dict[str, Callable[[Cast, Target], Arguments]] = {
     "get_health": lambda _cast, _target: {},
     "get_ready": lambda _cast, _target: {},
     "login": _sign_in,
+    "refresh_session": lambda _cast, target: {"data": {"refresh_token": target.refresh_token}},
+    "logout": lambda _cast, _target: {},
+    "list_sessions": lambda _cast, _target: {},
+    "revoke_session": lambda _cast, target: {"id": str(target.foreign_session)},
+    "revoke_session/own": lambda _cast, target: {"id": str(target.own_session)},
+    "revoke_all_sessions": lambda _cast, _target: {},
+    "list_security_events": lambda _cast, _target: {},
     "create_user": lambda _cast, _target: {"data": _account("member")},
     "create_user/root": lambda _cast, _target: {"data": _account("admin")},
     "get_me": lambda _cast, _target: {},

@@ -157,7 +157,7 @@ async def test_members_below_admin_neither_rename_nor_delete(door: Door, world: 
     for person, role in ((world.editor, "editor"), (world.viewer, "viewer")):
         async with refused(door, "FORBIDDEN") as refusal:
             await door.call("update_workspace", token=person.token, id=garden, data={"name": "Mine"})
-        assert refusal.message == f"You are {role} in this workspace; this needs admin."
+        assert refusal.message == f"You are {role} here; this needs an admin."
         async with refused(door, "FORBIDDEN"):
             await door.call("delete_workspace", token=person.token, id=garden)
 

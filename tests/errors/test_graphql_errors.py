@@ -179,8 +179,9 @@ async def test_a_literal_that_does_not_fit_is_refused_and_no_internal_error(
 
 
 async def test_expired_and_forged_tokens_are_told_apart(client: httpx.AsyncClient, world: World) -> None:
-    expired = Tokens(SECRET, lifetime=timedelta(seconds=-1)).issue(world.editor.id, 0)
-    forged = Tokens("another secret, as long as the first one", lifetime=timedelta(hours=1)).issue(world.editor.id, 0)
+    whose = (world.editor.id, world.editor.session)
+    expired = Tokens(SECRET, lifetime=timedelta(seconds=-1)).issue(*whose)
+    forged = Tokens("another secret, as long as the first one", lifetime=timedelta(hours=1)).issue(*whose)
     said = []
     for token in (expired, forged):
         response = await client.post(
@@ -188,7 +189,10 @@ async def test_expired_and_forged_tokens_are_told_apart(client: httpx.AsyncClien
         )
         assert refusal(response)["code"] == "UNAUTHENTICATED"
         said.append(response.json()["errors"][0]["message"])
-    assert said == ["The access token has expired. Sign in again.", "The access token is not valid."]
+    assert said == [
+        "The access token has expired. Refresh the session, or sign in again.",
+        "The access token is not valid.",
+    ]
 
 
 async def test_an_error_of_one_field_is_told_with_its_path(client: httpx.AsyncClient, world: World) -> None:

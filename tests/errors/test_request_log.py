@@ -17,7 +17,7 @@ from fastapi import FastAPI
 from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError
 
-from api.schemas.users import Login
+from api.schemas.sessions import Login
 from api.services import items, users
 from tests.conftest import client_of, make_settings, running
 from tests.doors.people import World, make_world

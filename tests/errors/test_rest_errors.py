@@ -202,10 +202,11 @@ async def test_a_bad_if_match_is_a_bad_request_and_changes_nothing(
 async def test_expired_forged_and_missing_tokens_are_told_apart(
     app: FastAPI, client: httpx.AsyncClient, world: World
 ) -> None:
-    expired = Tokens(SECRET, lifetime=timedelta(seconds=-1)).issue(world.editor.id, 0)
-    forged = Tokens("another secret, as long as the first one", lifetime=timedelta(hours=1)).issue(world.editor.id, 0)
-    orphaned = app.state.identity.tokens.issue(uuid4(), 0)
-    outdated = app.state.identity.tokens.issue(world.editor.id, 7)
+    whose = (world.editor.id, world.editor.session)
+    expired = Tokens(SECRET, lifetime=timedelta(seconds=-1)).issue(*whose)
+    forged = Tokens("another secret, as long as the first one", lifetime=timedelta(hours=1)).issue(*whose)
+    orphaned = app.state.identity.tokens.issue(uuid4(), world.editor.session)
+    outdated = app.state.identity.tokens.issue(world.editor.id, uuid4())
     said = {}
     del client.headers["Authorization"]
     for name, header in {
@@ -222,10 +223,10 @@ async def test_expired_forged_and_missing_tokens_are_told_apart(
         assert response.headers["www-authenticate"] == "Bearer"
         said[name] = error["message"]
     assert said == {
-        "expired": "The access token has expired. Sign in again.",
+        "expired": "The access token has expired. Refresh the session, or sign in again.",
         "forged": "The access token is not valid.",
         "orphaned": "The account of this access token no longer exists.",
-        "outdated": "The access token was ended, by a new password or by an administrator. Sign in again.",
+        "outdated": "The session of this access token has ended. Sign in again.",
         "basic": "The Authorization header must be: Bearer, a space, and an access token.",
         "missing": "Sign in first: this needs an access token.",
     }

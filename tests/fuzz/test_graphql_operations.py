@@ -15,6 +15,7 @@ from hypothesis_graphql import mutations, queries
 from api.core.errors import ErrorCode
 from tests.conftest import client_of, make_settings, running
 from tests.doors.people import World, make_world
+from tests.doors.rows import put_back_sessions, take_rows
 
 SDL = (Path(__file__).parents[2] / "graphql_schema" / "schema.graphql").read_text(encoding="utf-8")
 EXAMPLES = {"sqlite": 40, "postgresql": 10}
@@ -56,9 +57,12 @@ class Target:
         self.app = self.runner.run(self._running.__aenter__())
         self.client = client_of(self.app)
         self.world: World = self.runner.run(make_world(self.app))
+        self.rows = self.runner.run(take_rows(self.app))
 
     def send(self, query: str, token: str) -> dict[str, Any]:
         """Send an operation and return the answer, once its form proved good."""
+        # The one before may have signed everybody out.
+        self.runner.run(put_back_sessions(self.app, self.rows))
         response = self.runner.run(
             self.client.post("/graphql", json={"query": query}, headers={"Authorization": f"Bearer {token}"})
         )

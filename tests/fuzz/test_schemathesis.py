@@ -22,6 +22,7 @@ from schemathesis.specs.openapi.checks import (
 
 from tests.conftest import client_of, make_settings, running
 from tests.doors.people import World, make_world
+from tests.doors.rows import put_back_sessions, take_rows
 
 CHECKS: Any = [
     not_a_server_error,
@@ -43,9 +44,12 @@ class Target:
         self.app = self.runner.run(self._running.__aenter__())
         self.client: httpx.AsyncClient = client_of(self.app)
         self.world: World = self.runner.run(make_world(self.app))
+        self.rows = self.runner.run(take_rows(self.app))
 
     def send(self, case: Any, token: str) -> httpx.Response:
         """Send a case as Schemathesis would, with a valid token."""
+        # The one before may have signed its user out.
+        self.runner.run(put_back_sessions(self.app, self.rows))
         parts = case.as_transport_kwargs(base_url="http://twofold.test")
         names = ("method", "url", "headers", "params", "json", "data", "files", "cookies")
         prepared: Any = requests.Request(

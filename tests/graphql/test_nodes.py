@@ -28,7 +28,11 @@ NODES = """query($ids: [ID!]!) { nodes(ids: $ids) {
   ... on Member { role user { id } workspace { id } } ... on Change { seq kind actor { id } }
 } }"""
 NODE = "query($id: ID!) { node(id: $id) { __typename id } }"
-NO_NODES = {"Account": "the `User` with the same id is the node"}
+NO_NODES = {
+    "Account": "the `User` with the same id is the node",
+    "SecurityEvent": "an entry of a log that is read as a list",
+    "Session": "one's own, of which there is the list",
+}
 """Types that have an id and are no nodes, and why."""
 
 

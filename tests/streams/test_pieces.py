@@ -1,6 +1,6 @@
 """The hub looks at rights and for lost wake-ups in pieces: each asks for no more than it needs, and fails alone."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 from uuid import UUID, uuid4
@@ -23,6 +23,8 @@ from tests.doors.people import Person, World
 from tests.errors.captured_log import captured_log
 from tests.streams.following import Follower, following
 from tests.streams.writing import NEVER, write
+
+Caller = tuple[UUID, UUID | None]
 
 
 async def test_exactly_the_pairs_that_are_asked_for_are_looked_up(app: FastAPI, world: World) -> None:
@@ -102,10 +104,10 @@ async def test_rights_are_looked_at_in_pieces_and_one_that_fails_stops_no_other(
 ) -> None:
     look = users.standings
 
-    async def standings(session: ReadSession, ids: Sequence[UUID]) -> Mapping[UUID, Standing]:
-        if world.admin.id in ids:
+    async def standings(session: ReadSession, callers: Collection[Caller]) -> Mapping[Caller, Standing]:
+        if any(user_id == world.admin.id for user_id, _ in callers):
             raise RuntimeError
-        return await look(session, ids)
+        return await look(session, callers)
 
     options = HubOptions(beat=NEVER, rights_beat=0.02, piece=1)
     async with elsewhere(app, world, options) as (hub, followers):
@@ -129,9 +131,9 @@ async def test_a_right_that_ended_is_looked_for_among_the_streams_of_that_user_a
     look = users.standings
     looked: list[UUID] = []
 
-    async def standings(session: ReadSession, ids: Sequence[UUID]) -> Mapping[UUID, Standing]:
-        looked.extend(ids)
-        return await look(session, ids)
+    async def standings(session: ReadSession, callers: Collection[Caller]) -> Mapping[Caller, Standing]:
+        looked.extend(user_id for user_id, _ in callers)
+        return await look(session, callers)
 
     hub = Hub(app.state.database, LocalBus(), HubOptions(beat=NEVER, rights_beat=NEVER))
     monkeypatch.setattr(users, "standings", standings)

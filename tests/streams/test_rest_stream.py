@@ -5,12 +5,14 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import fastapi.routing
 import httpx
 import pytest
 from fastapi import FastAPI
 
+from api.core.tokens import Tokens
 from api.schemas.items import ItemUpdate
 from api.services.items import update_item
 from db.models import ItemStatus
@@ -197,14 +199,15 @@ async def test_a_ticket_lasts_a_quarter_of_an_hour_but_never_longer_than_its_tok
 ) -> None:
     tokens = app.state.identity.tokens
     now = datetime.now(UTC)
-    nearly_over = tokens.issue(world.viewer.id, 1, now=now - tokens.lifetime + timedelta(seconds=60))
+    nearly_over = tokens.issue(world.viewer.id, world.viewer.session, now=now - tokens.lifetime + timedelta(seconds=60))
     # With the ten seconds by which clocks may differ.
     assert 50 <= (await ticket_for(client, world, nearly_over))["expires_in"] <= 70
 
     later = now + timedelta(seconds=60)
-    expired = tokens.issue_ticket(world.viewer.id, 1, world.workspace, now - timedelta(seconds=1), later)
-    outdated = tokens.issue_ticket(world.viewer.id, 0, world.workspace, later, later)
-    foreign = tokens.issue_ticket(world.stranger.id, 1, world.workspace, later, later)
+    whose = (world.viewer.id, world.viewer.session)
+    expired = tokens.issue_ticket(*whose, world.workspace, now - timedelta(seconds=1), later)
+    outdated = tokens.issue_ticket(world.viewer.id, uuid4(), world.workspace, later, later)
+    foreign = tokens.issue_ticket(world.stranger.id, world.stranger.session, world.workspace, later, later)
     for ticket, status in ((expired, 401), (outdated, 401), (foreign, 404)):
         response = await client.get(address(world), params={"ticket": ticket})
         assert response.status_code == status
@@ -214,8 +217,8 @@ def ticket_of(app: FastAPI, world: World, *, opens: int, lasts: int) -> str:
     """Return a ticket that opens streams for some seconds, which last for some seconds."""
     now = datetime.now(UTC)
     expires_at, until = now + timedelta(seconds=opens), now + timedelta(seconds=lasts)
-    ticket: str = app.state.identity.tokens.issue_ticket(world.viewer.id, 1, world.workspace, expires_at, until)
-    return ticket
+    tokens: Tokens = app.state.identity.tokens
+    return tokens.issue_ticket(world.viewer.id, world.viewer.session, world.workspace, expires_at, until)
 
 
 async def test_a_stream_outlives_its_ticket(app: FastAPI, world: World, url: str) -> None:

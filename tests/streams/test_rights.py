@@ -11,7 +11,7 @@ import pytest
 from fastapi import FastAPI
 
 from api.core.errors import AppError
-from api.core.tokens import LEEWAY
+from api.core.tokens import LEEWAY, Tokens
 from api.schemas.users import UserUpdate
 from api.schemas.workspaces import MemberAdd
 from api.services import access
@@ -138,9 +138,9 @@ async def test_who_is_let_in_again_resumes_without_loss(app: FastAPI, world: Wor
 
 def brief_token(app: FastAPI, person: Person) -> str:
     """Return a token that lasts two more seconds."""
-    tokens = app.state.identity.tokens
-    token: str = tokens.issue(person.id, 1, now=datetime.now(UTC) - tokens.lifetime + timedelta(seconds=2) - LEEWAY)
-    return token
+    tokens: Tokens = app.state.identity.tokens
+    issued = datetime.now(UTC) - tokens.lifetime + timedelta(seconds=2) - LEEWAY
+    return tokens.issue(person.id, person.session, now=issued)
 
 
 async def renew(connection: Any, token: str) -> Any:

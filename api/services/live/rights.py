@@ -15,23 +15,25 @@ if TYPE_CHECKING:
     from api.services.live.streams import Stream
 
 LOST = "You are no longer a member of this workspace, or it was deleted."
-EXPIRED = "The access token has expired. Sign in again."
+EXPIRED = "The access token has expired. Refresh the session, or sign in again."
 
 
 async def end_streams(uow: ReadUnit, streams: Sequence["Stream"]) -> None:
-    """End those streams whose user, token or membership is gone: two statements for all of them."""
-    standings = await users.standings(uow.session, list({stream.user_id for stream in streams}))
+    """End those streams whose user, session or membership is gone: two statements for all of them."""
+    callers = {stream: stream.caller for stream in streams}
+    standings = await users.standings(uow.session, set(callers.values()))
     belongs = await members.existing(uow.session, {(stream.workspace_id, stream.user_id) for stream in streams})
-    for stream in streams:
+    for stream, caller in callers.items():
         is_member = (stream.workspace_id, stream.user_id) in belongs
-        error = judge(stream.actor, standings.get(stream.user_id), is_member=is_member)
-        if error is not None:
+        error = judge(stream.actor, standings.get(caller), is_member=is_member)
+        # Of a stream that was renewed meanwhile nothing was asked yet.
+        if error is not None and stream.caller == caller:
             stream.end(error)
 
 
 def judge(actor: UserActor, standing: Standing | None, *, is_member: bool) -> AppError | None:
     """Return why a stream of this actor must end, or None if it may go on."""
-    reason = objection(standing, actor.generation)
+    reason = objection(standing)
     if reason is not None:
         return unauthenticated(reason)
     if not is_member:

@@ -54,6 +54,11 @@ class Stream:
         """Whose stream it is."""
         return self.actor.id
 
+    @property
+    def caller(self) -> tuple[UUID, UUID | None]:
+        """Whose stream it is, and by which session."""
+        return self.actor.id, self.actor.session_id
+
     def attach(self, channel: "Channel") -> None:
         """Read from this channel."""
         self._channel = channel
@@ -71,7 +76,7 @@ class Stream:
             self._held.set_exception(error)
 
     def renew(self, actor: UserActor) -> None:
-        """Go on with the same user's fresher token."""
+        """Go on with another token of the same user, and belong to the session of that one from now on."""
         self.actor = actor
         self.wake()
 
@@ -181,9 +186,10 @@ class Stream:
     async def _check_standing(self) -> None:
         """End here unless the right was given back since; whose account was deleted lost its memberships as well."""
         async with self.turn(), self._hub.database.own_read("standing") as uow:
-            standings = await users.standings(uow.session, [self.user_id])
+            caller = self.caller
+            standings = await users.standings(uow.session, {caller})
             member = await members.find(uow.session, self.workspace_id, self.user_id)
-        error = judge(self.actor, standings.get(self.user_id), is_member=member is not None)
+        error = judge(self.actor, standings.get(caller), is_member=member is not None)
         if error is not None:
             raise error
 
