@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,14 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
+from api.core.actor import Anonymous, require_user
 from api.core.errors import AppError
+from api.core.identity import Identity
 from api.core.tokens import LEEWAY, Tokens
+from api.schemas.sessions import SessionRefresh
 from api.schemas.users import UserUpdate
 from api.schemas.workspaces import MemberAdd
-from api.services import access
+from api.services import access, sessions
 from api.services.live.streams import open_stream
 from api.services.members import add_member, remove_member
 from api.services.users import delete_user, update_user
@@ -23,7 +27,7 @@ from db.models import Role
 from tests.chaos.waiting import until
 from tests.conftest import AppFactory, client_of
 from tests.databases import REDIS, require_redis
-from tests.doors.people import Person, World, make_world
+from tests.doors.people import Person, World, make_person, make_world, sign_in
 from tests.live import serve
 from tests.streams.transport import (
     CHANGES,
@@ -36,10 +40,7 @@ from tests.streams.transport import (
     socket,
     watching,
 )
-from tests.streams.writing import add_item, last_seq, write
-
-NEVER = 600.0
-"""A beat in seconds that no test waits for."""
+from tests.streams.writing import NEVER, add_item, last_seq, write
 
 
 @pytest.fixture
@@ -83,11 +84,31 @@ async def delete_the_workspace(app: FastAPI, world: World, _person: Person) -> N
     await write(app, delete_workspace, world.admin.actor, world.workspace)
 
 
+async def sign_out(app: FastAPI, _world: World, person: Person) -> None:
+    await write(app, sessions.logout, person.actor)
+
+
+async def sign_out_elsewhere(app: FastAPI, _world: World, person: Person) -> None:
+    _, other = await sign_in(app, person)
+    actor = replace(require_user(person.actor), session_id=other)
+    await write(app, sessions.revoke_all_sessions, actor)
+
+
+async def use_an_old_refresh_token(app: FastAPI, _world: World, person: Person) -> None:
+    identity: Identity = app.state.identity
+    data = SessionRefresh.model_validate({"refresh_token": identity.refresh_tokens.first(person.session).text})
+    with pytest.raises(AppError):
+        await write(app, sessions.refresh_session, Anonymous(), data, identity=identity)
+
+
 Revocation = Callable[[FastAPI, World, Person], Awaitable[None]]
 REVOCATIONS: list[tuple[Revocation, str, str]] = [
     (disable, "UNAUTHENTICATED", "UNAUTHENTICATED"),
     (delete, "UNAUTHENTICATED", "UNAUTHENTICATED"),
     (change_password, "UNAUTHENTICATED", "UNAUTHENTICATED"),
+    (sign_out, "UNAUTHENTICATED", "UNAUTHENTICATED"),
+    (sign_out_elsewhere, "UNAUTHENTICATED", "UNAUTHENTICATED"),
+    (use_an_old_refresh_token, "UNAUTHENTICATED", "UNAUTHENTICATED"),
     (remove, "FORBIDDEN", "NOT_FOUND"),
     (delete_the_workspace, "FORBIDDEN", "NOT_FOUND"),
 ]
@@ -191,11 +212,14 @@ async def test_rights_that_end_on_one_process_end_the_streams_of_another(
         require_redis()
     app = await make_app(redis_url=redis)
     world = await make_world(app)
+    guest = await make_person(app, "guest")
+    await write(app, add_member, world.admin.actor, world.workspace, MemberAdd(user_id=guest.id, role=Role.VIEWER))
     other: dict[str, Any] = {"REDIS_URL": redis} if redis else {}
     async with serve(database_url, tmp_path, **other) as server:
         for person, revoke, code in (
             (world.viewer, remove, "FORBIDDEN"),
             (world.editor, disable, "UNAUTHENTICATED"),
+            (guest, sign_out, "UNAUTHENTICATED"),
             (world.admin, delete_the_workspace, "FORBIDDEN"),
         ):
             async with everywhere(server.url, world, person.token) as streams:
