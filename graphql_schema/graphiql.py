@@ -51,14 +51,18 @@ ASSETS: Final[tuple[Asset, ...]] = (
 )
 
 
-def graphiql_page(*, graphql_path: str, login_path: str, cdn: str, app_name: str, nonce: str) -> str:
-    """The whole page; ``nonce`` must be the one in the policy of the same response."""
+def graphiql_page(*, graphql_path: str, auth_path: str, cdn: str, app_name: str, nonce: str) -> str:
+    """The whole page; ``nonce`` must be the one in the policy of the same response.
+
+    Below ``auth_path`` are the REST door's ``login``, ``refresh`` and ``logout``.
+    """
     check(cdn, nonce)
-    config = {"graphqlPath": graphql_path, "loginPath": login_path, "nonce": nonce}
+    paths = {f"{name}Path": f"{auth_path}/{name}" for name in ("login", "refresh", "logout")}
+    config = {"graphqlPath": graphql_path, **paths, "nonce": nonce}
     values = {
         "APP_NAME": html.escape(app_name),
         "CONFIG": json_for_script(config),
-        "LOGIN_PATH": html.escape(login_path),
+        "LOGIN_PATH": html.escape(paths["loginPath"]),
         "NONCE": nonce,
         "SCRIPTS": "\n".join(asset.tag(cdn, nonce) for asset in ASSETS if asset.is_script),
         "STYLES": "\n".join(asset.tag(cdn, nonce) for asset in ASSETS if not asset.is_script),

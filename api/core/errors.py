@@ -1,5 +1,6 @@
 """The error catalogue. Whatever goes wrong, a client sees one of these codes, at every door."""
 
+import re
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from itertools import islice
@@ -183,7 +184,16 @@ def to_app_error(error: BaseException) -> AppError | None:
 
 def from_pydantic(errors: Iterable[Mapping[str, Any]], *, skip: int = 0) -> AppError:
     """Return Pydantic's findings as a `VALIDATION_ERROR`; `skip` leaves out the first parts of each path."""
-    return invalid(
-        (".".join(str(part) for part in error["loc"][skip:]), error["msg"].removeprefix("Value error, "))
-        for error in errors
-    )
+    return invalid((".".join(str(part) for part in error["loc"][skip:]), _sentence(error["msg"])) for error in errors)
+
+
+# Of a secret, Pydantic counts the "items" of a "value".
+_LENGTH = re.compile(r"(?:String|Value) should have at (least|most) ([0-9]+) (?:character|item)s?(?: after .*)?")
+
+
+def _sentence(message: str) -> str:
+    """Return a finding of Pydantic in words for people."""
+    found = _LENGTH.fullmatch(message)
+    if found is None:
+        return message.removeprefix("Value error, ")
+    return f"It must have at {found[1]} {found[2]} character{'' if found[2] == '1' else 's'}"

@@ -1,11 +1,12 @@
 """The GraphiQL page in a real browser, against the running application."""
 
+import httpx
 import pytest
 from playwright.async_api import expect
 
 from api.core.assets import DEFAULT_CDN, content_security_policy
 from graphql_schema.graphiql import ASSETS, graphiql_page
-from tests.browser.visit import LOGIN_PATH, Visit
+from tests.browser.visit import AUTH_PATH, LOGIN_PATH, REFRESH_PATH, Visit
 
 A_YEAR = 365 * 24 * 3600 * 1000  # in milliseconds
 NONCE = "0123456789abcdefABCDEF"
@@ -72,19 +73,49 @@ async def test_signing_out_takes_the_token_away_and_a_reload_does_not(visit: Vis
     assert "authorization" not in await request.all_headers()
 
 
-async def test_an_expired_session_returns_to_the_sign_in_box(visit: Visit) -> None:
+async def test_the_page_refreshes_its_session_by_itself(visit: Visit) -> None:
+    await visit.page.clock.install()
+    await visit.open()
+    account = await visit.sign_in_as_admin()
+    _, before = await visit.run_tab("WhoAmI", shown=account["name"])
+    async with visit.page.expect_response(f"**{REFRESH_PATH}") as refreshing:
+        await visit.page.clock.fast_forward(A_YEAR)
+    tokens = await (await refreshing.value).json()
+    await expect(visit.page.get_by_text(f"Signed in as {account['name']}")).to_be_visible()
+    _, after = await visit.run_tab("WhoAmI", shown=account["name"])
+    headers = [(await request.all_headers())["authorization"] for request in (before, after)]
+    assert headers[0] != headers[1] == f"Bearer {tokens['access_token']}"
+
+
+async def test_a_session_that_was_ended_elsewhere_returns_to_the_sign_in_box(visit: Visit) -> None:
     await visit.page.clock.install()
     await visit.open()
     await visit.sign_in_as_admin()
+    async with httpx.AsyncClient(base_url=visit.server.url) as client:
+        who = {"email": visit.server.admin_email, "password": visit.server.admin_password}
+        token = (await client.post(LOGIN_PATH, json=who)).json()["access_token"]
+        await client.delete("/api/auth/sessions", headers={"Authorization": f"Bearer {token}"})
     await visit.page.clock.fast_forward(A_YEAR)
     await expect(visit.page.get_by_role("status")).to_contain_text("has expired")
     await expect(visit.page.get_by_role("button", name="Sign in")).to_be_visible()
 
 
+async def test_signing_out_ends_the_session_at_the_server(visit: Visit) -> None:
+    await visit.open()
+    await visit.sign_in_as_admin()
+    _, request = await visit.run_tab("WhoAmI", shown="admin")
+    header = (await request.all_headers())["authorization"]
+    async with visit.page.expect_response("**/api/auth/logout") as leaving:
+        await visit.page.get_by_role("button", name="Sign out").click()
+    assert (await leaving.value).status == 204
+    async with httpx.AsyncClient(base_url=visit.server.url) as client:
+        assert (await client.get("/api/users/me", headers={"Authorization": header})).status_code == 401
+
+
 def test_values_cannot_break_out_of_the_page() -> None:
     page = graphiql_page(
         graphql_path="/</script><b>",
-        login_path='/"><i>',
+        auth_path='/"><i>',
         cdn=DEFAULT_CDN,
         app_name="<u>{{CONFIG}}",
         nonce=NONCE,
@@ -96,7 +127,7 @@ def test_values_cannot_break_out_of_the_page() -> None:
 
 def test_every_script_and_style_is_pinned() -> None:
     cdn = "https://mirror.example/npm"
-    page = graphiql_page(graphql_path="/graphql", login_path=LOGIN_PATH, cdn=cdn, app_name="Twofold", nonce=NONCE)
+    page = graphiql_page(graphql_path="/graphql", auth_path=AUTH_PATH, cdn=cdn, app_name="Twofold", nonce=NONCE)
     policy = content_security_policy(ASSETS, cdn=cdn, nonce=NONCE)
     for asset in ASSETS:
         tag = f'"{asset.url(cdn)}" nonce="{NONCE}" integrity="{asset.integrity}"'

@@ -27,7 +27,9 @@ CHROMIUM_FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-LOGIN_PATH = "/api/auth/login"
+AUTH_PATH = "/api/auth"
+LOGIN_PATH = f"{AUTH_PATH}/login"
+REFRESH_PATH = f"{AUTH_PATH}/refresh"
 
 
 class Visit:
@@ -44,14 +46,14 @@ class Visit:
 
     def _note_console(self, message: ConsoleMessage) -> None:
         # A refused sign-in is part of the tests, and Chromium reports every 4xx on its own.
-        if message.type == "error" and LOGIN_PATH not in message.location["url"]:
+        if message.type == "error" and not message.location["url"].endswith((LOGIN_PATH, REFRESH_PATH)):
             self.problems.append(f"console: {message.text}")
 
     def _note_failure(self, request: Request) -> None:
         self.problems.append(f"not loaded: {request.url} ({request.failure})")
 
     def _note_status(self, response: Response) -> None:
-        if response.status >= 400 and not response.url.endswith(LOGIN_PATH):
+        if response.status >= 400 and not response.url.endswith((LOGIN_PATH, REFRESH_PATH)):
             self.problems.append(f"HTTP {response.status}: {response.url}")
 
     async def open(self) -> None:

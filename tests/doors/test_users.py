@@ -332,3 +332,14 @@ async def test_ids_that_are_none_are_refused_by_their_path(door: Door, world: Wo
         async with refused(door, "VALIDATION_ERROR") as refusal:
             await door.call(operation, token=world.administrator.token, id="17", data=data)
         assert refusal.paths == {"id"}
+
+
+async def test_lengths_are_told_in_words_for_people(door: Door, world: World) -> None:
+    account = {"name": "", "email": "a@example.com", "password": "Short 1", "password_confirm": "x" * 129}
+    async with refused(door, "VALIDATION_ERROR") as refusal:
+        await door.call("create_user", data=account)
+    assert {one["path"]: one["message"] for one in refusal.details["fields"]} == {
+        "name": "It must have at least 1 character",
+        "password": "It must have at least 8 characters",
+        "password_confirm": "It must have at most 128 characters",
+    }

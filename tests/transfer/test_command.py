@@ -251,7 +251,7 @@ async def test_a_failing_import_ends_with_its_distinct_reasons(
     file.write_text("title,due_at,tags,assignee_id\n" + "\n".join(rows) + "\n")
     before = len(await log_of(database, world.workspace))
     moment = "due_at: It must be an ISO 8601 date and time with a zone, such as 2026-01-31T08:30:00Z"
-    tag = "tags: String should have at most 50 characters"
+    tag = "tags: It must have at most 50 characters"
     expected = [
         f"7 rows: {tag} (lines 2, 3, 4, 5, 6 and 2 more, such as '{'b' * 51}')",
         f"7 rows: {moment} (lines 2, 3, 4, 5, 6 and 2 more, such as '45322')",

@@ -218,7 +218,11 @@ async def test_others_write_while_rows_are_checked(database: Database, world: Wo
 async def test_only_admins_of_the_workspace_and_the_system_may_import(database: Database, world: World) -> None:
     before = await state(database, world)
     source = Source(io.BytesIO(b'{"title": "A"}\n'), FileFormat.JSONL)
-    refusals = ((world.viewer, "needs admin"), (world.editor, "needs admin"), (world.stranger, "no such workspace"))
+    refusals = (
+        (world.viewer, "needs an admin"),
+        (world.editor, "needs an admin"),
+        (world.stranger, "no such workspace"),
+    )
     for person, message in refusals:
         async with database.read() as uow:
             plan = await plan_import(uow, SYSTEM, world.workspace, owner=None, new_ids=False, skip_bad=False)

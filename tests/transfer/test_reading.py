@@ -220,14 +220,14 @@ def test_unknown_columns_and_keys_can_be_left_out() -> None:
         (
             '{"title": " ", "tags": ["a", ""], "version": 0}',
             (
-                "title: String should have at least 1 character",
-                "tags.1: String should have at least 1 character",
+                "title: It must have at least 1 character",
+                "tags.1: It must have at least 1 character",
                 "version: Input should be greater than or equal to 1",
             ),
         ),
         ('{"title": "A", "version": 2147483648}', ("version: Input should be less than or equal to 2147483647",)),
         ('{"title": "A", "version": true}', ("version: Input should be a valid integer",)),
-        ('{"type": "message", "body": ""}', ("body: String should have at least 1 character",)),
+        ('{"type": "message", "body": ""}', ("body: It must have at least 1 character",)),
     ],
 )
 def test_a_bad_json_line_is_told_and_the_next_one_read(line: str, problems: tuple[str, ...]) -> None:
