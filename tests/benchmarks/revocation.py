@@ -1,23 +1,29 @@
-"""How soon a right that ends on one server ends the streams of another: `python -m tests.benchmarks.revocation`.
+"""How soon a right that ends on one process has ended on all others: `python -m tests.benchmarks.revocation`.
 
-Two processes on one database, without Redis. The time is from the answer of the request that ends the
-right to the last word of the stream.
+Four server processes on one database, without Redis. A user has streams open at each of them, over a socket and both
+kinds of event streams, and asks all of them over REST and GraphQL without a pause. The time is from the answer of the
+request that ends the right to the last word of the last stream, or the end of the last answer that served the user.
 """
 
+import asyncio
+import math
 import time
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
-from statistics import median
 from uuid import UUID, uuid4
 
 import httpx
 
 from tests.benchmarks.each_database import on_each_database
 from tests.live import LiveServer, serve
-from tests.streams.transport import TRANSPORTS, watching
+from tests.streams.transport import TRANSPORTS, Stream, watching
 
-ROUNDS = 20
+PROCESSES = 4
+ROUNDS = 25
 PASSWORD = "Analytical1"
+
+End = Callable[[httpx.AsyncClient, str, str, str], Awaitable[httpx.Response]]
 
 
 async def sign_in(client: httpx.AsyncClient, email: str, password: str) -> str:
@@ -37,37 +43,89 @@ async def newcomer(client: httpx.AsyncClient, workspace: str) -> tuple[str, str]
     return user, await sign_in(client, email, PASSWORD)
 
 
-async def measure(
-    here: httpx.AsyncClient, there: LiveServer, workspace: str, transport: str, *, disable: bool
-) -> float:
-    """Return the seconds until one stream has ended."""
-    user, token = await newcomer(here, workspace)
-    async with watching(transport, there.url, token, UUID(workspace)) as stream:
-        await stream.next()
-        if disable:
-            answer = await here.patch(f"/api/users/{user}", json={"disabled": True})
+async def remove(admin: httpx.AsyncClient, _token: str, user: str, workspace: str) -> httpx.Response:
+    """Let an admin take the member out."""
+    return await admin.delete(f"/api/workspaces/{workspace}/members/{user}")
+
+
+async def disable(admin: httpx.AsyncClient, _token: str, user: str, _workspace: str) -> httpx.Response:
+    """Let an administrator disable the account."""
+    return await admin.patch(f"/api/users/{user}", json={"disabled": True})
+
+
+async def sign_out(admin: httpx.AsyncClient, token: str, _user: str, _workspace: str) -> httpx.Response:
+    """Let the user sign out."""
+    return await admin.post("/api/auth/logout", headers={"Authorization": f"Bearer {token}"})
+
+
+ENDS: dict[str, End] = {"membership removed": remove, "account disabled": disable, "signed out": sign_out}
+
+
+async def last_word(stream: Stream) -> float:
+    """Return when a stream has ended."""
+    await stream.end()
+    return time.perf_counter()
+
+
+async def last_served(client: httpx.AsyncClient, token: str, workspace: str, *, graphql: bool) -> float:
+    """Ask without a pause until refused; return when the last answer that was none came."""
+    client.headers["Authorization"] = f"Bearer {token}"
+    served = 0.0
+    while True:
+        if graphql:
+            query = f'{{ workspace(id: "{workspace}") {{ name }} }}'
+            refused = "errors" in (await client.post("/graphql", json={"query": query})).json()
         else:
-            answer = await here.delete(f"/api/workspaces/{workspace}/members/{user}")
-        answer.raise_for_status()
+            refused = (await client.get(f"/api/workspaces/{workspace}")).is_error
+        if refused:
+            return served
+        served = time.perf_counter()
+
+
+async def measure(
+    servers: Sequence[LiveServer], admin: httpx.AsyncClient, workspace: str, end: End
+) -> dict[str, float]:
+    """Return the seconds until the last word, by transport, over all processes."""
+    user, token = await newcomer(admin, workspace)
+    async with AsyncExitStack() as stack:
+        streams = [
+            (transport, await stack.enter_async_context(watching(transport, server.url, token, UUID(workspace))))
+            for server in servers
+            for transport in TRANSPORTS
+        ]
+        for _, stream in streams:
+            await stream.next()
+        works = [(transport, asyncio.create_task(last_word(stream))) for transport, stream in streams]
+        for server in servers:
+            for name, graphql in (("rest", False), ("graphql", True)):
+                client = await stack.enter_async_context(httpx.AsyncClient(base_url=server.url, timeout=60))
+                works.append((name, asyncio.create_task(last_served(client, token, workspace, graphql=graphql))))
+        await asyncio.sleep(0.05)
+        (await end(admin, token, user, workspace)).raise_for_status()
         begin = time.perf_counter()
-        await stream.end()
-        return time.perf_counter() - begin
+        seconds: dict[str, float] = {}
+        for name, work in works:
+            seconds[name] = max(seconds.get(name, 0.0), await work - begin)
+    return seconds
 
 
 async def run(name: str, address: str, folder: Path) -> None:
     """Measure on one database and print the figures."""
     async with AsyncExitStack() as stack:
-        one = await stack.enter_async_context(serve(address, folder, LOG_LEVEL="warning"))
-        two = await stack.enter_async_context(serve(address, folder, LOG_LEVEL="warning"))
-        here = await stack.enter_async_context(httpx.AsyncClient(base_url=one.url, timeout=60))
-        here.headers["Authorization"] = f"Bearer {await sign_in(here, one.admin_email, one.admin_password)}"
-        workspace = (await here.post("/api/workspaces", json={"name": "Room"})).raise_for_status().json()["id"]
-        for what, disable in (("membership removed", False), ("account disabled", True)):
-            for transport in TRANSPORTS:
-                seconds = [await measure(here, two, workspace, transport, disable=disable) for _ in range(ROUNDS)]
+        servers = [
+            await stack.enter_async_context(serve(address, folder, LOG_LEVEL="warning")) for _ in range(PROCESSES)
+        ]
+        admin = await stack.enter_async_context(httpx.AsyncClient(base_url=servers[0].url, timeout=60))
+        own = await sign_in(admin, servers[0].admin_email, servers[0].admin_password)
+        admin.headers["Authorization"] = f"Bearer {own}"
+        workspace = (await admin.post("/api/workspaces", json={"name": "Room"})).raise_for_status().json()["id"]
+        for what, end in ENDS.items():
+            rounds = [await measure(servers, admin, workspace, end) for _ in range(ROUNDS)]
+            for transport in ("rest", "graphql", *TRANSPORTS):
+                seconds = sorted(one[transport] for one in rounds)
+                middle, p99 = seconds[len(seconds) // 2], seconds[math.ceil(len(seconds) * 0.99) - 1]
                 print(  # noqa: T201
-                    f"{name:10} {what:18} {transport:11} median {median(seconds):.2f} s, longest {max(seconds):.2f} s",
-                    flush=True,
+                    f"{name:10} {what:18} {transport:11} median {middle:.3f} s, p99 {p99:.3f} s", flush=True
                 )
 
 

@@ -126,7 +126,7 @@ async def test_a_stream_that_outlives_its_ticket_ends_with_the_code(page: Page, 
     async with calling(live_server) as caller, calling(live_server) as soon_gone:
         start = await caller.seq()
         await page.goto(f"{live_server.url}/health")
-        soon_gone.use(caller.short_token(seconds=4))
+        soon_gone.use(caller.token_for(seconds=4))
         await _watch(page, soon_gone, live_server.url)
         await _until(page, "endings.length === 1")
         message = "The access token has expired. Refresh the session, or sign in again."
@@ -205,7 +205,7 @@ async def test_the_readmes_program_says_why_it_stops(page: Page, live_server: Li
         for token, start, code in (
             ("no token", 0, "UNAUTHENTICATED"),
             (caller.token, 1_000_000, "BAD_REQUEST"),
-            (caller.short_token(seconds=3), 0, "UNAUTHENTICATED"),
+            (caller.token_for(seconds=3), 0, "UNAUTHENTICATED"),
         ):
             await page.evaluate(README_PAGE, [script, caller.workspace, token, start])
             await _until(page, "codes.length === 1")

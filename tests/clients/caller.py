@@ -47,8 +47,8 @@ class Caller:
         """When the caller's token expires."""
         return format_moment(Tokens(SECRET, lifetime=timedelta()).read(self.token).expires_at)
 
-    def short_token(self, seconds: int) -> str:
-        """Return a token of the same user that expires soon, while the caller's own goes on."""
+    def token_for(self, seconds: int) -> str:
+        """Return another token of the same session that counts for so long."""
         tokens = Tokens(SECRET, lifetime=timedelta(seconds=seconds))
         claims = tokens.read(self.token)
         return tokens.issue(claims.user_id, claims.session_id)
@@ -59,6 +59,12 @@ class Caller:
         assert answer.is_success, answer.text
         data: dict[str, Any] = answer.json()
         return data
+
+    async def get(self, path: str) -> Any:
+        """Read something, which must succeed."""
+        answer = await self._client.get(path)
+        assert answer.is_success, answer.text
+        return answer.json()
 
     async def create_items(self, *titles: str) -> list[str]:
         """Create items in the personal workspace; return their ids."""

@@ -59,7 +59,7 @@ async def test_answers_refusals_and_the_end_of_a_token_reach_the_client(
 ) -> None:
     async with calling_anew(shared_server) as caller, start_node(script) as node:
         start = await caller.seq()
-        node.connect(shared_server.url, caller.short_token(seconds=4), client="short")
+        node.connect(shared_server.url, caller.token_for(seconds=4), client="short")
         node.subscribe("log", CHANGES, client="short", workspace=caller.workspace)
 
         node.connect(shared_server.url, caller.token)
@@ -79,7 +79,7 @@ async def test_a_socket_with_a_renewed_token_outlives_one_without(
 ) -> None:
     async with calling_anew(shared_server) as caller, start_node(GRAPHQL_WS) as node:
         start = await caller.seq()
-        token = caller.short_token(seconds=4)
+        token = caller.token_for(seconds=4)
         for name in ("renewed", "abandoned"):
             node.connect(shared_server.url, token, client=name)
             node.subscribe(name, CHANGES, client=name, workspace=caller.workspace)
