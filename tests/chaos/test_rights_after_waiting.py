@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from api.core.passwords import Passwords
 from api.schemas.workspaces import WorkspaceUpdate
@@ -18,7 +18,7 @@ from db.repositories import users
 from db.unit_of_work import UnitOfWork
 from tests.chaos.waiting import LIMIT_SECONDS, someone_waits, until
 from tests.doors.door import Door, DoorError
-from tests.doors.people import PASSWORD, Person, World
+from tests.doors.people import PASSWORD, Person, World, sign_in
 from tests.doors.rows import all_rows
 
 GONE = "The account of this access token no longer exists."
@@ -180,3 +180,16 @@ async def test_who_is_deleted_while_it_creates_a_workspace_leaves_none_behind(do
     assert created in (None, ("UNAUTHENTICATED", GONE))
     rows = await all_rows(door.app)
     assert not any("Orphan" in row for row in rows["workspaces"])
+
+
+async def test_a_refresh_that_waited_finds_its_session_as_it_is_then(door: Door, world: World, app: FastAPI) -> None:
+    token, session_id = await sign_in(app, world.editor)
+    database: Database = app.state.database
+    async with asyncio.timeout(LIMIT_SECONDS):
+        async with database.write() as uow:
+            await users.lock(uow.session, world.editor.id)
+            # On SQLite it is the turn to write that is held.
+            await uow.session.execute(delete(UserSession).where(UserSession.id == session_id))
+            waiting = asyncio.create_task(refusal_of(door, "refresh_session", data={"refresh_token": token}))
+            await until(someone_waits(database))
+        assert await waiting == ("UNAUTHENTICATED", "The session of this refresh token has ended. Sign in again.")

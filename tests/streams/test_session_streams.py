@@ -18,8 +18,16 @@ from api.services.live.options import HubOptions
 from api.services.live.streams import open_stream
 from api.services.users import update_me
 from db.repositories import members
+from tests.chaos.waiting import until
 from tests.doors.people import PASSWORD, World, sign_in
-from tests.streams.test_rights import everywhere, renew, sign_out
+from tests.streams.test_rights import (
+    Revocation,
+    everywhere,
+    renew,
+    sign_out,
+    sign_out_elsewhere,
+    use_an_old_refresh_token,
+)
 from tests.streams.transport import CHANGES, receive, send, served, socket
 from tests.streams.writing import NEVER, add_item, write
 
@@ -89,3 +97,21 @@ async def test_a_stream_that_is_renewed_while_rights_are_looked_at_is_not_judged
         await hub.look_at_rights()
         with pytest.raises(AppError):
             stream.check()
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("revoke", [sign_out, sign_out_elsewhere, use_an_old_refresh_token])
+async def test_the_end_of_a_session_is_told_to_its_streams_and_not_left_to_the_beat(
+    app: FastAPI, world: World, revoke: Revocation
+) -> None:
+    hub = Hub(app.state.database, LocalBus(), HubOptions(beat=NEVER, rights_beat=NEVER))
+    async with hub.running(), open_stream(hub, world.viewer.actor, world.workspace, None) as stream:
+
+        async def has_ended() -> bool:
+            return stream._error is not None
+
+        await revoke(app, world, world.viewer)
+        await until(has_ended)
+        with pytest.raises(AppError) as caught:
+            stream.check()
+    assert caught.value.code == "UNAUTHENTICATED"
