@@ -110,7 +110,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         allow_methods=["*"],
         allow_headers=["*"],
         # The refresh token's cookie is for origins that are named.
-        allow_credentials="*" not in settings.cors_origins,
+        allow_credentials=bool(settings.cors_origins) and "*" not in settings.cors_origins,
         expose_headers=["ETag", "Location", "X-Request-ID", "Retry-After"],
     )
     app.add_middleware(RequestLogMiddleware)

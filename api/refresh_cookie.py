@@ -17,7 +17,7 @@ NAME = "__Host-refresh"
 
 
 def check_origin(request: Request) -> None:
-    """Refuse who is not a page of ours, or of an origin that the settings name; `*` names none.
+    """Refuse who is not a page of ours, or of an origin that the settings name; `*` is the name of none.
 
     Raises:
         AppError: FORBIDDEN.
@@ -25,7 +25,7 @@ def check_origin(request: Request) -> None:
     settings: Settings = request.app.state.settings
     origin = request.headers.get("origin", "")
     is_own = origin.partition("://")[2] == request.headers.get("host", "").lower() != ""
-    if not is_own and (origin == "*" or origin not in settings.cors_origins):
+    if not is_own and origin not in settings.cors_origins:
         raise forbidden("The cookie is for pages of this server and of CORS_ORIGINS; there is no such Origin.")
 
 

@@ -51,13 +51,14 @@ ASSETS: Final[tuple[Asset, ...]] = (
 )
 
 
-def graphiql_page(*, graphql_path: str, auth_path: str, cdn: str, app_name: str, nonce: str) -> str:
+def graphiql_page(*, graphql_path: str, api_path: str, cdn: str, app_name: str, nonce: str) -> str:
     """The whole page; ``nonce`` must be the one in the policy of the same response.
 
-    Below ``auth_path`` are the REST door's ``login``, ``refresh`` and ``logout``.
+    Below ``api_path`` is the REST door, where people sign up, in and out.
     """
     check(cdn, nonce)
-    paths = {f"{name}Path": f"{auth_path}/{name}" for name in ("login", "refresh", "logout")}
+    paths = {f"{name}Path": f"{api_path}/auth/{name}" for name in ("login", "refresh", "logout")}
+    paths["usersPath"] = f"{api_path}/users"
     config = {"graphqlPath": graphql_path, **paths, "nonce": nonce}
     values = {
         "APP_NAME": html.escape(app_name),

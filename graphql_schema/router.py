@@ -35,7 +35,7 @@ from graphql_schema.sockets import SocketAdapter, SocketHandler
 logger = structlog.get_logger("twofold.graphql")
 
 GRAPHQL_PATH = "/graphql"
-AUTH_PATH = "/api/auth"
+API_PATH = "/api"
 RESPONSE_JSON = "application/graphql-response+json"
 """The media type whose statuses tell what became of a request (GraphQL over HTTP, "Media Types")."""
 
@@ -152,7 +152,7 @@ class Router(GraphQLRouter[Context, None]):
         nonce = secrets.token_urlsafe(16)
         page = graphiql_page(
             graphql_path=GRAPHQL_PATH,
-            auth_path=AUTH_PATH,
+            api_path=API_PATH,
             cdn=self._settings.assets_url,
             app_name=self._settings.app_name,
             nonce=nonce,

@@ -6,7 +6,7 @@ from playwright.async_api import expect
 
 from api.core.assets import DEFAULT_CDN, content_security_policy
 from graphql_schema.graphiql import ASSETS, graphiql_page
-from tests.browser.visit import AUTH_PATH, LOGIN_PATH, REFRESH_PATH, Visit
+from tests.browser.visit import LOGIN_PATH, REFRESH_PATH, Visit
 
 A_YEAR = 365 * 24 * 3600 * 1000  # in milliseconds
 NONCE = "0123456789abcdefABCDEF"
@@ -112,10 +112,26 @@ async def test_signing_out_ends_the_session_at_the_server(visit: Visit) -> None:
         assert (await client.get("/api/users/me", headers={"Authorization": header})).status_code == 401
 
 
+async def test_who_has_no_account_signs_up_in_the_bar(visit: Visit) -> None:
+    await visit.open()
+    page = visit.page
+    await page.get_by_role("button", name="Sign up").click()
+    await page.get_by_label("Name").fill("Ada")
+    await page.get_by_label("E-mail").fill("ada@example.com")
+    await page.get_by_label("Password").fill("short")
+    await page.get_by_role("button", name="Sign up").click()
+    await expect(page.get_by_role("status")).to_contain_text("It must have at least 8 characters")
+    await page.get_by_label("Password").fill("Analytical1")
+    await page.get_by_role("button", name="Sign up").click()
+    await expect(page.get_by_text("Signed in as Ada")).to_be_visible()
+    body, _ = await visit.run_tab("WhoAmI", shown="ada@example.com")
+    assert body["data"]["me"]["name"] == "Ada"
+
+
 def test_values_cannot_break_out_of_the_page() -> None:
     page = graphiql_page(
         graphql_path="/</script><b>",
-        auth_path='/"><i>',
+        api_path='/"><i>',
         cdn=DEFAULT_CDN,
         app_name="<u>{{CONFIG}}",
         nonce=NONCE,
@@ -127,7 +143,7 @@ def test_values_cannot_break_out_of_the_page() -> None:
 
 def test_every_script_and_style_is_pinned() -> None:
     cdn = "https://mirror.example/npm"
-    page = graphiql_page(graphql_path="/graphql", auth_path=AUTH_PATH, cdn=cdn, app_name="Twofold", nonce=NONCE)
+    page = graphiql_page(graphql_path="/graphql", api_path="/api", cdn=cdn, app_name="Twofold", nonce=NONCE)
     policy = content_security_policy(ASSETS, cdn=cdn, nonce=NONCE)
     for asset in ASSETS:
         tag = f'"{asset.url(cdn)}" nonce="{NONCE}" integrity="{asset.integrity}"'

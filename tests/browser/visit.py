@@ -27,9 +27,9 @@ CHROMIUM_FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-AUTH_PATH = "/api/auth"
-LOGIN_PATH = f"{AUTH_PATH}/login"
-REFRESH_PATH = f"{AUTH_PATH}/refresh"
+LOGIN_PATH = "/api/auth/login"
+REFRESH_PATH = "/api/auth/refresh"
+REFUSING_PATHS = (LOGIN_PATH, REFRESH_PATH, "/api/users")
 
 
 class Visit:
@@ -45,15 +45,15 @@ class Visit:
         page.on("response", self._note_status)
 
     def _note_console(self, message: ConsoleMessage) -> None:
-        # A refused sign-in is part of the tests, and Chromium reports every 4xx on its own.
-        if message.type == "error" and not message.location["url"].endswith((LOGIN_PATH, REFRESH_PATH)):
+        # Refused sign-ins are part of the tests, and Chromium reports every 4xx on its own.
+        if message.type == "error" and not message.location["url"].endswith(REFUSING_PATHS):
             self.problems.append(f"console: {message.text}")
 
     def _note_failure(self, request: Request) -> None:
         self.problems.append(f"not loaded: {request.url} ({request.failure})")
 
     def _note_status(self, response: Response) -> None:
-        if response.status >= 400 and not response.url.endswith((LOGIN_PATH, REFRESH_PATH)):
+        if response.status >= 400 and not response.url.endswith(REFUSING_PATHS):
             self.problems.append(f"HTTP {response.status}: {response.url}")
 
     async def open(self) -> None:

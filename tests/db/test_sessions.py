@@ -54,6 +54,25 @@ async def test_an_exception_undoes_the_whole_block(database: Database) -> None:
     assert await count(database) == 0
 
 
+async def test_an_exception_that_is_kept_is_told_and_undoes_nothing(database: Database) -> None:
+    told = []
+    database.on_commit(told.append)
+    with pytest.raises(OopsError):  # noqa: PT012 - the whole block is what fails
+        async with database.write() as uow:
+            await uow.session.insert(Workspace(name="a"))
+            raise uow.keep(OopsError())
+    assert (await count(database), told) == (1, [uow])
+
+
+async def test_another_exception_than_the_one_that_is_kept_undoes_the_block(database: Database) -> None:
+    with pytest.raises(OopsError):  # noqa: PT012 - as above
+        async with database.write() as uow:
+            await uow.session.insert(Workspace(name="a"))
+            uow.keep(OopsError())
+            raise OopsError
+    assert await count(database) == 0
+
+
 async def test_a_failing_commit_undoes_the_whole_block_and_is_told(database: Database) -> None:
     def fail(_connection: Any) -> None:
         raise exc.OperationalError("COMMIT", None, OSError("the disk is full"))

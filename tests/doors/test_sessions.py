@@ -167,9 +167,9 @@ async def test_a_token_that_is_none_is_refused_without_a_look_into_the_database(
         world.editor.token[:200],
         "é" * 20,
     ):
-        async with refused(door, "UNAUTHENTICATED") as refusal:
+        with pytest.raises(DoorError) as caught, statements(door.app) as seen:
             await refresh(door, bad)
-        assert refusal.message == NOT_VALID, bad
+        assert (caught.value.code, caught.value.message, seen) == ("UNAUTHENTICATED", NOT_VALID, []), bad
     assert await refresh(door, good)
 
 
@@ -188,6 +188,12 @@ async def test_neither_kind_of_token_passes_for_another(door: Door, world: World
     for wrong in (answer["refresh_token"], None):
         async with refused(door, "UNAUTHENTICATED"):
             await door.call("get_me", token=wrong)
+    ticket = (await door.call("create_stream_ticket", token=answer["access_token"], data={}))["ticket"]
+    async with refused(door, "UNAUTHENTICATED"):
+        await door.call("get_me", token=ticket)
+    async with refused(door, "VALIDATION_ERROR") as refusal:
+        await door.call("refresh_session", data={"refresh_token": ticket})
+    assert refusal.paths == {"refresh_token"}
     async with refused(door, "VALIDATION_ERROR") as refusal:
         await door.call("refresh_session", data={"refresh_token": answer["access_token"] * 2})
     assert refusal.paths == {"refresh_token"}
@@ -195,6 +201,16 @@ async def test_neither_kind_of_token_passes_for_another(door: Door, world: World
         async with refused(door, "VALIDATION_ERROR") as refusal:
             await door.call("refresh_session", data=data)
         assert refusal.paths == {"refresh_token"}
+
+
+async def test_nobody_names_a_user_or_a_session_to_sign_in_as(door: Door, world: World) -> None:
+    token = (await sign_in(door, world.editor))["refresh_token"]
+    right = {"email": world.editor.email, "password": PASSWORD}
+    for extra in ({"user_id": str(world.administrator.id)}, {"session_id": str(world.administrator.session)}):
+        for operation, data in (("login", right), ("refresh_session", {"refresh_token": token})):
+            async with refused(door, "VALIDATION_ERROR") as refusal:
+                await door.call(operation, data={**data, **extra})
+            assert refusal.paths == set(extra)
 
 
 async def test_a_session_that_was_not_refreshed_for_thirty_days_has_ended(door: Door, world: World) -> None:
