@@ -21,6 +21,7 @@ from db.errors import (
 from db.models import Member, Role, User, Workspace
 from db.session import ReadSession
 from db.sqlite import SqliteConnection
+from db.unit_of_work import UnitOfWork
 from tests.chaos.waiting import until
 
 
@@ -55,7 +56,7 @@ async def test_an_exception_undoes_the_whole_block(database: Database) -> None:
 
 
 async def test_an_exception_that_is_kept_is_told_and_undoes_nothing(database: Database) -> None:
-    told = []
+    told: list[UnitOfWork] = []
     database.on_commit(told.append)
     with pytest.raises(OopsError):  # noqa: PT012 - the whole block is what fails
         async with database.write() as uow:
