@@ -26,7 +26,7 @@ from api.services import auth
 from api.services.edits import Expected
 from api.services.live.hub import Hub
 from db.engine import Database
-from db.models.sessions import MAX_DEVICE
+from db.models.sessions import MAX_ADDRESS, MAX_DEVICE
 from db.turns import Caller
 from db.unit_of_work import ReadUnit, UnitOfWork
 
@@ -65,7 +65,9 @@ def caller_of(connection: HTTPConnection, actor: Actor) -> Caller:
 
 async def identify(connection: HTTPConnection, credentials: str | None) -> Actor:
     """Return who calls, by the `Authorization` header's value, and note it for the log."""
-    address, device = connection.client.host if connection.client else None, _device_of(connection)
+    # Through a proxy it is what that makes of it, an address or not.
+    address = connection.client.host[:MAX_ADDRESS] if connection.client else None
+    device = _device_of(connection)
     actor: Actor = Anonymous(address=address, device=device)
     if credentials is not None:
         async with get_database(connection).read(caller_of(connection, ANONYMOUS)) as uow:

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import ExitStack
+from datetime import timedelta
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -22,8 +23,9 @@ from api.services.live.bus import LocalBus
 from api.services.live.hub import Hub
 from api.services.live.options import HubOptions
 from api.services.live.streams import Stream
+from db.clock import utc_now
 from db.engine import Database
-from db.models import Member, Role, User, UserRole, Workspace
+from db.models import Member, Role, User, UserRole, UserSession, Workspace
 from db.models.base import new_id
 from tests.benchmarks.each_database import on_each_database
 
@@ -53,8 +55,11 @@ async def fill(database: Database, number: int) -> Sequence[tuple[UUID, UUID]]:
         for user in users
     ]
     places = [{"id": workspace, "name": "Room"} for workspace in workspaces]
+    now = utc_now()
+    times = {"created_at": now, "last_used_at": now, "expires_at": now + timedelta(days=1)}
+    sessions = [{"id": user, "user_id": user, "refresh_hash": bytes(32), **times} for user in users]
     members = [{"workspace_id": workspace, "user_id": user, "role": Role.VIEWER} for workspace, user in pairs]
-    for table, rows in ((User, people), (Workspace, places), (Member, members)):
+    for table, rows in ((User, people), (UserSession, sessions), (Workspace, places), (Member, members)):
         for start in range(0, len(rows), BATCH):
             async with database.write() as uow:
                 await uow.session.insert_many(table, rows[start : start + BATCH])
@@ -94,7 +99,7 @@ async def measure(number: int, name: str, database: Database) -> None:
     hub = Hub(database, LocalBus(), HubOptions())
     with ExitStack() as stack:
         for workspace, user in pairs:
-            stream = Stream(hub, UserActor(user, UserRole.MEMBER, workspace), workspace, 1)
+            stream = Stream(hub, UserActor(user, UserRole.MEMBER, workspace, user), workspace, 1)
             stream.attach(stack.enter_context(hub.watching(stream)))
         for what, work in (("rights", hub.look_at_rights), ("lost wake-ups", hub.look_for_changes)):
             spent, longest = await costs(work)

@@ -15,6 +15,7 @@ from api.core.refresh_tokens import RefreshTokens
 from api.services import sessions
 from db.clock import utc_now
 from db.models import UserSession
+from tests.attempts.callers import door_from
 from tests.conftest import SECRET
 from tests.doors.door import Door, DoorError
 from tests.doors.people import PASSWORD, Person, World
@@ -267,6 +268,13 @@ async def test_sessions_are_listed_with_device_address_and_times(door: Door, wor
     # A request is no use of it.
     await door.call("get_me", token=answer["access_token"])
     assert (await door.call("list_sessions", token=world.editor.token))["data"][0] == changed
+
+
+async def test_what_a_proxy_takes_for_an_address_is_cut(app: FastAPI, door: Door, world: World) -> None:
+    elsewhere = door_from("not an address " + "x" * 100, app, door.name)
+    answer = await sign_in(elsewhere, world.editor)
+    [session, _] = (await door.call("list_sessions", token=answer["access_token"]))["data"]
+    assert session["address"] == ("not an address " + "x" * 100)[:45]
 
 
 async def test_sessions_are_listed_page_by_page_to_their_user_alone(door: Door, world: World) -> None:
