@@ -99,7 +99,8 @@ class Settings(BaseSettings):
     database_pool_size: Annotated[
         Count,
         Field(
-            description="Connections per process for requests, some to read and some to write; two more are its own."
+            description="Connections per process for requests, some to read and some to write; "
+            "up to three more are its own."
         ),
     ] = 10
     statement_seconds: Annotated[

@@ -68,17 +68,24 @@ class DatabaseOptions:
 
 @dataclass(frozen=True)
 class Shares:
-    """How the connections are shared out: none of the three can take what is another's."""
+    """How the connections are shared out: none of them can take what is another's.
+
+    Writers of workspaces may all wait for locks that are held elsewhere; `spare` is for the writes of who signs in.
+    """
 
     reads: int
     writes: int
     own: int
+    spare: int
 
     @classmethod
     def of(cls, pool_size: int) -> "Shares":
-        """Share out more for reads than for writes, each has one at least; and two besides for Twofold itself."""
+        """Share out more for reads than for writes, each has one at least.
+
+        Two come besides for Twofold itself, and one to spare where there is more than one for writes.
+        """
         writes = max(round(pool_size * 0.4), 1)
-        return cls(max(pool_size - writes, 1), writes, own=2)
+        return cls(max(pool_size - writes, 1), writes, own=2, spare=min(writes - 1, 1))
 
 
 class Database:
@@ -91,7 +98,7 @@ class Database:
         self._listeners: list[Callable[[UnitOfWork], None]] = []
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         shares = Shares.of(self.options.pool_size)
-        self._writer = self._engine(shares.writes, writes=True)
+        self._writer = self._engine(shares.writes + shares.spare, writes=True)
         self._reader = self._engine(shares.reads)
         self._own_reader = self._engine(shares.own)
         # Somebody else's read finds a place even beside the keenest reader.
@@ -103,7 +110,8 @@ class Database:
         if self.is_sqlite:
             self._writes = self._turns(1, each=1, seconds=self.options.busy_timeout)
         else:
-            self._writes = self._turns(shares.writes, each=1, seconds=self.options.pool_timeout)
+            places, seconds = shares.writes + shares.spare, self.options.pool_timeout
+            self._writes = self._turns(places, each=1, seconds=seconds, spare=shares.spare)
 
     def _engine(self, size: int, *, writes: bool = False) -> AsyncEngine:
         options = self.options
@@ -119,8 +127,8 @@ class Database:
         # The options travel in the BEGIN statement itself.
         return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
-    def _turns(self, places: int, *, each: int, seconds: float) -> Turns:
-        return Turns(places, each=each, waiting=self.options.waiting_per_caller, seconds=seconds)
+    def _turns(self, places: int, *, each: int, seconds: float, spare: int = 0) -> Turns:
+        return Turns(places, each=each, waiting=self.options.waiting_per_caller, seconds=seconds, spare=spare)
 
     def on_commit(self, listener: Callable[[UnitOfWork], None]) -> None:
         """Call the listener with every unit of work that was committed, after its commit."""

@@ -17,7 +17,7 @@ from sqlalchemy.sql.dml import ReturningInsert, ReturningUpdate
 
 from db.errors import DatabaseUnavailableError, translate_errors
 from db.models.base import Base
-from db.turns import Caller, Turns
+from db.turns import Caller, Shared, Turns
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -107,12 +107,12 @@ class WriteSession(ReadSession):
         if self._inside or not self._by_workspace:
             return
         if isinstance(workspace_id, UUID):
-            await self._enter(workspace_id)
+            await self._enter(Shared(workspace_id))
             return
         found = await self.one_or_none(select(workspace_id))
         await self.release()
         if found is not None:
-            await self._enter(found)
+            await self._enter(Shared(found))
 
     async def insert(self, *rows: Base) -> None:
         """Write new rows, in this order: without relationships the ORM does not know which needs which.

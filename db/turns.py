@@ -9,7 +9,7 @@ Whoever waits holds neither connection nor lock.
 import asyncio
 from collections import Counter, deque
 from collections.abc import Hashable
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from db.errors import DatabaseUnavailableError, TooManyWaitingError
@@ -18,11 +18,18 @@ Caller = UUID | str | None
 """On whose account something is done: a user, the address of who did not sign in, or None for Twofold itself."""
 
 
-class Turns:
-    """Some places, and lines before them. Times are in seconds."""
+class Shared(NamedTuple):
+    """The key of something that many use: who has its turn may have to wait inside for a lock held elsewhere."""
 
-    def __init__(self, places: int, *, each: int, waiting: int, seconds: float) -> None:
+    id: UUID
+
+
+class Turns:
+    """Some places, and lines before them; `spare` of them are not for shared keys. Times are in seconds."""
+
+    def __init__(self, places: int, *, each: int, waiting: int, seconds: float, spare: int = 0) -> None:
         self._free = places
+        self._free_for_shared = places - spare
         self._each = each
         self._waiting = waiting
         self._seconds = seconds
@@ -67,6 +74,7 @@ class Turns:
     def leave(self, key: Hashable) -> None:
         """End a turn and let in who comes next."""
         self._free += 1
+        self._free_for_shared += isinstance(key, Shared)
         _subtract(self._inside, key)
         following = next((other for other in self._lines if self._admits(other)), _NOBODY)
         if following is not _NOBODY:
@@ -79,10 +87,13 @@ class Turns:
             turn.set_result(None)
 
     def _admits(self, key: Hashable) -> bool:
+        if isinstance(key, Shared) and self._free_for_shared <= 0:
+            return False
         return self._free > 0 and (key is None or self._inside[key] < self._each)
 
     def _let_in(self, key: Hashable) -> None:
         self._free -= 1
+        self._free_for_shared -= isinstance(key, Shared)
         self._inside[key] += 1
 
     def _step_out(self, key: Hashable, turn: "asyncio.Future[None]") -> None:

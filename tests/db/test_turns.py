@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Hashable
+from uuid import uuid4
 
 import pytest
 
 from db.errors import DatabaseUnavailableError, TooManyWaitingError
-from db.turns import Turns
+from db.turns import Shared, Turns
 
 
 class Line:
@@ -139,3 +140,21 @@ async def test_twofold_itself_has_no_share_and_no_end_of_its_line() -> None:
     assert turns.waiting == 1
     turns.leave(None)
     await third
+
+
+async def test_what_may_wait_inside_leaves_a_place_to_the_others() -> None:
+    turns = Turns(3, each=1, waiting=10, seconds=60.0, spare=1)
+    gardens = [Shared(uuid4()) for _ in range(3)]
+    for garden in gardens[:2]:
+        await turns.enter(garden, "ada")
+    third = asyncio.create_task(turns.enter(gardens[2], "ada"))
+    await asyncio.sleep(0)
+    assert turns.waiting == 1
+    await turns.enter("bob", "bob")
+    turns.leave("bob")
+    await asyncio.sleep(0)
+    # Also when a place of the others is free.
+    assert not third.done()
+    turns.leave(gardens[0])
+    await third
+    assert turns.waiting == 0
