@@ -154,7 +154,7 @@ async def test_rest_tags_a_workspace_with_its_version_and_place(rest: Door, worl
 
 async def test_members_below_admin_neither_rename_nor_delete(door: Door, world: World) -> None:
     garden = str(world.workspace)
-    for person, role in ((world.editor, "editor"), (world.viewer, "viewer")):
+    for person, role in ((world.editor, "an editor"), (world.viewer, "a viewer")):
         async with refused(door, "FORBIDDEN") as refusal:
             await door.call("update_workspace", token=person.token, id=garden, data={"name": "Mine"})
         assert refusal.message == f"You are {role} here; this needs an admin."
