@@ -16,6 +16,7 @@ from rich.markup import escape
 
 from api.config import Settings, SettingsError, load_settings
 from api.core.errors import AppError
+from api.jobs_cli import OUTBOX_HELP, WORKER_HELP, jobs_app, outbox_command, worker_command
 from api.listening import address_of, listening
 from api.startup import (
     StartupError,
@@ -34,6 +35,9 @@ err = Console(stderr=True, highlight=False)
 
 app.command("import", help=IMPORT_HELP)(import_command)
 app.command("export", help=EXPORT_HELP)(export_command)
+app.command("worker", help=WORKER_HELP)(worker_command)
+app.command("outbox", help=OUTBOX_HELP)(outbox_command)
+app.add_typer(jobs_app, name="jobs")
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 

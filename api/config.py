@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from limits import RateLimitItem, parse
 from pydantic import AfterValidator, BeforeValidator, EmailStr, Field, SecretStr, ValidationError
@@ -18,6 +19,7 @@ from api.core.attempts import Attempts, Limited
 from api.core.connection_limits import ConnectionLimits
 from api.core.counters import Counters
 from api.core.identity import Identity
+from api.core.mail_tokens import MailTokens
 from api.core.passwords import Passwords
 from api.core.refresh_tokens import RefreshTokens
 from api.core.tokens import Tokens
@@ -60,6 +62,19 @@ def _address(value: str) -> str:
     if not value.startswith(("http://", "https://")):
         raise ValueError("it must begin with http:// or https://")
     return value.rstrip("/")
+
+
+def _public_address(value: str | None) -> str | None:
+    return None if value is None else _address(value)
+
+
+def _check_smtp(value: SecretStr | None) -> SecretStr | None:
+    if value is not None:
+        parts = urlsplit(value.get_secret_value())
+        if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
+            raise ValueError("it must be smtp:// or smtps://, and a host")
+        _ = parts.port  # raises ValueError for what is no port
+    return value
 
 
 def _check_secret(value: SecretStr | None) -> SecretStr | None:
@@ -163,6 +178,31 @@ class Settings(BaseSettings):
     sign_ups_per_address: Annotated[Rate, Field(description="Accounts created from one address by its own people.")] = (
         "20/hour"
     )
+    mails_per_address: Annotated[Rate, Field(description="Mails asked for from one address.")] = "20/hour"
+    mails_per_mailbox: Annotated[
+        Rate, Field(description="Mails asked for to one mailbox, whether or not it has an account.")
+    ] = "5/hour"
+    smtp_url: Annotated[
+        SecretStr | None,
+        AfterValidator(_check_smtp),
+        Field(
+            description="`smtp://user:password@host:587`, or `smtps://…`: the mail server. "
+            "If not set, mails stay in the outbox, which `twofold outbox` shows."
+        ),
+    ] = None
+    mail_from: Annotated[EmailStr, Field(description="The sender of mails.")] = "twofold@example.com"
+    public_url: Annotated[
+        str | None,
+        AfterValidator(_public_address),
+        Field(
+            description="Where people reach your app: the links in mails begin with it. "
+            "The address it listens on if not set."
+        ),
+    ] = None
+    jobs: Annotated[
+        Literal["here", "workers"],
+        Field(description="`here`: the server does the jobs too; `workers`: only `twofold worker` does."),
+    ] = "here"
     body_limit_bytes: Annotated[Count, Field(description="Largest JSON body accepted.")] = 1024 * 1024
     request_head_seconds: Annotated[
         float, Field(gt=0, description="How long the head of a request may take to arrive.")
@@ -283,6 +323,15 @@ class Settings(BaseSettings):
             registration_open=self.registration == "open",
         )
 
+    def mail_tokens(self) -> MailTokens:
+        """Return the installation's way with tokens that travel by mail."""
+        return MailTokens(self._secret)
+
+    @property
+    def links_begin_with(self) -> str:
+        """Where the links in mails lead."""
+        return self.public_url or f"http://{self.host}:{self.port}"
+
     @property
     def _attempt_limits(self) -> Mapping[Limited, RateLimitItem] | None:
         if not self.rate_limits:
@@ -292,6 +341,8 @@ class Settings(BaseSettings):
             Limited.PASSWORD_BY_ACCOUNT_AND_ADDRESS: self.login_attempts,
             Limited.PASSWORD_BY_ACCOUNT: self.login_attempts_per_account,
             Limited.SIGN_UP_BY_ADDRESS: self.sign_ups_per_address,
+            Limited.MAIL_BY_ADDRESS: self.mails_per_address,
+            Limited.MAIL_BY_MAILBOX: self.mails_per_mailbox,
         }
         return {name: parse(rate) for name, rate in rates.items()}
 

@@ -28,6 +28,7 @@ from api.services.live.hub import Hub
 from api.services.live.options import HubOptions
 from api.services.retention import keep_trimmed
 from api.shutdown import at_exit_signal, end_with_parent
+from api.working import working
 from db.engine import Database, Shares
 from graphql_schema.router import graphql_router
 from graphql_schema.shared_results import SharedResults
@@ -59,7 +60,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         end_with_parent()
-        async with hub.running(), shared_results.running(), _trimming(database, settings.log_retention_days):
+        async with (
+            hub.running(),
+            shared_results.running(),
+            _trimming(database, settings.log_retention_days),
+            working(settings, database),
+        ):
             # What is there for good is no longer looked through for garbage, which held everybody for 0.1 s.
             gc.collect()
             gc.freeze()

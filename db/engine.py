@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 import aiosqlite
@@ -19,6 +19,9 @@ from db.session import ReadSession, WriteSession
 from db.sqlite import sqlite_engine, works
 from db.turns import Caller, Turns
 from db.unit_of_work import ReadUnit, UnitOfWork
+
+if TYPE_CHECKING:
+    from db.jobs.queue import Jobs
 
 DISPOSE_SECONDS = 5.0
 
@@ -97,6 +100,7 @@ class Database:
         self._connections: set[aiosqlite.Connection] = set()
         self._listeners: list[Callable[[UnitOfWork], None]] = []
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self._jobs: Jobs | None = None
         shares = Shares.of(self.options.pool_size)
         self._writer = self._engine(shares.writes + shares.spare, writes=True)
         self._reader = self._engine(shares.reads)
@@ -179,7 +183,7 @@ class Database:
         async with AsyncSession(self._writer, expire_on_commit=False, autoflush=False) as session:
             writer = WriteSession(session, self._writes, caller, by_workspace=not self.is_sqlite)
             try:
-                uow = UnitOfWork(writer)
+                uow = UnitOfWork(writer, self.jobs)
                 try:
                     yield uow
                 except Exception as error:
@@ -193,6 +197,14 @@ class Database:
             listener(uow)
         if uow.kept is not None:
             raise uow.kept
+
+    def jobs(self) -> "Jobs":
+        """Return the jobs of this database. The first time takes a moment, which a server takes as it starts."""
+        if self._jobs is None:
+            from db.jobs.queue import Jobs  # noqa: PLC0415 - slow to import, and not every command needs it
+
+            self._jobs = Jobs(self.url)
+        return self._jobs
 
     async def ping(self) -> None:
         """Ask the database for a sign of life.
@@ -211,6 +223,8 @@ class Database:
         and must do so before the event loop is gone. One that was cancelled while it was being
         prepared is in no pool, and nobody else closes it.
         """
+        if self._jobs is not None:
+            self._jobs.dispose()
         for engine in self.engines:
             await engine.dispose()
         deadline = time.monotonic() + DISPOSE_SECONDS

@@ -26,6 +26,8 @@ class MigrationError(Exception):
 async def upgrade(database: Database, revision: str = "head") -> None:
     """Apply the missing migrations. Several processes may try at once; one does it, the others wait."""
     _check_known(revision)
+    # First: once our own revision is the newest, nothing is missing any more.
+    await database.jobs().migrate()
     await _run(database, lambda config: _command().upgrade(config, revision))
 
 

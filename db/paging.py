@@ -142,7 +142,9 @@ async def fetch_pages(session: ReadSession, nested: Nested[M], request: PageRequ
 
 async def count(session: ReadSession, statement: Select[M]) -> int:
     """Return how many rows the statement selects."""
-    return await session.one(select(func.count()).select_from(statement.order_by(None).subquery()))
+    number = select(func.count()).select_from(statement.order_by(None).subquery())
+    # Whatever the statement says about where its tables are holds for its count.
+    return await session.one(number.execution_options(**statement.get_execution_options()))
 
 
 async def counts(session: ReadSession, nested: Nested[M]) -> Mapping[UUID, int]:

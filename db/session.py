@@ -5,7 +5,7 @@ before: work that needs no database (hashing a password, say) holds no connectio
 """
 
 import asyncio
-from collections.abc import Coroutine, Hashable, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Hashable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
@@ -13,6 +13,7 @@ from uuid import UUID
 
 from sqlalchemy import Delete, Insert, Row, ScalarSelect, Select, Update, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningInsert, ReturningUpdate
 
 from db.errors import DatabaseUnavailableError, translate_errors
@@ -35,6 +36,11 @@ class ReadSession:
         self._caller = caller
         self._key: Hashable = None
         self._inside = False
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether the database is SQLite, for the few queries that must know."""
+        return self._session.get_bind().dialect.name == "sqlite"
 
     def on_account_of(self, caller: Caller) -> None:
         """Let it be this caller whose turn is waited for; before the first statement."""
@@ -147,6 +153,11 @@ class WriteSession(ReadSession):
         """Run a statement and return the first column of its only row; loaded rows learn their new values."""
         async with self._statement() as session:
             return (await session.scalars(statement, execution_options={"synchronize_session": "evaluate"})).one()
+
+    async def on_connection(self, work: Callable[[Session], None]) -> None:
+        """Do what a library without asyncio does, in this transaction."""
+        async with self._statement() as session:
+            await session.run_sync(work)
 
     async def delete(self, row: Base) -> None:
         """Delete a loaded row now."""

@@ -1,10 +1,15 @@
 """The transaction: one per REST request, per root field, per batch of a relation."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
+from db.models.base import new_id
 from db.session import ReadSession, WriteSession
+
+if TYPE_CHECKING:
+    from db.jobs.queue import Jobs
 
 E = TypeVar("E", bound=Exception)
 
@@ -26,6 +31,7 @@ class UnitOfWork(ReadUnit):
     """
 
     session: WriteSession
+    jobs: "Callable[[], Jobs]"
     last_seqs: dict[UUID, int] = field(default_factory=dict)
     touched_users: set[UUID] = field(default_factory=set)
     kept: Exception | None = None
@@ -37,3 +43,11 @@ class UnitOfWork(ReadUnit):
         """
         self.kept = error
         return error
+
+    async def enqueue(self, kind: str, arguments: dict[str, Any], *, job_id: UUID | None = None) -> None:
+        """Promise a job: it is done after the commit, however the process ends, and never after a rollback.
+
+        An id that was used before is the same job, which is done once.
+        """
+        jobs, job_id = self.jobs(), job_id or new_id()
+        await self.session.on_connection(lambda session: jobs.enqueue(session, kind, arguments, job_id))

@@ -88,6 +88,8 @@ def make_settings(database_url: str, folder: Path, **changes: Any) -> Settings:
         "rate_limits": False,
         "database_pool_size": 5,
         "log_format": "json",
+        # A process has one worker at a time; the tests of jobs start it where they need it.
+        "jobs": "workers",
     }
     return Settings(_env_file=None, **{**values, **changes})
 

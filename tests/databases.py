@@ -88,6 +88,8 @@ async def empty(address: str) -> None:
     try:
         for table in reversed(Base.metadata.sorted_tables):
             await connection.execute(f"DELETE FROM {table.name}")  # noqa: S608 - the names are ours
+        for name in ("workflow_status", "workflow_input", "workflow_output", "operation_outputs"):
+            await connection.execute(f"DELETE FROM dbos.{name}")  # noqa: S608 - as above
     finally:
         await connection.close()
 

@@ -61,6 +61,7 @@ async def serve(
         "RATE_LIMITS": "false",
         # What a test does with one token may take long.
         "ACCESS_TOKEN_SECONDS": "7200",
+        "JOBS": "workers",
         **({"DATABASE_URL": database_url} if database_url else {}),
         **environment,
     }

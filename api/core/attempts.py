@@ -30,6 +30,12 @@ class Limited(StrEnum):
     SIGN_UP_BY_ADDRESS = "sign-up by address"
     """Every one, also of an address that has an account; administrators create as many as they like."""
 
+    MAIL_BY_ADDRESS = "mail by address"
+    """Every mail that is asked for, whoever would get it."""
+
+    MAIL_BY_MAILBOX = "mail by mailbox"
+    """Every mail that somebody asks to be sent to a mailbox. There need be no account with it."""
+
 
 class Attempts:
     """Counts attempts; without limits it lets everybody pass."""
@@ -70,6 +76,15 @@ class Attempts:
             AppError: RATE_LIMITED.
         """
         await self._spend(Limited.SIGN_UP_BY_ADDRESS, _who(address))
+
+    async def ask_for_mail(self, mailbox: str, address: str | None) -> None:
+        """Spend an attempt to have a mail sent.
+
+        Raises:
+            AppError: RATE_LIMITED.
+        """
+        await self._spend(Limited.MAIL_BY_ADDRESS, _who(address))
+        await self._spend(Limited.MAIL_BY_MAILBOX, _digest(mailbox))
 
     async def close(self) -> None:
         """Let go of what counts."""

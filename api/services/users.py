@@ -11,9 +11,11 @@ from api.core.actor import Actor, Anonymous, UserActor, require_user
 from api.core.errors import AppError, conflict, forbidden, invalid, not_found, unauthenticated
 from api.core.identity import Identity
 from api.core.pages import PageArguments
+from api.schemas.jobs import LetterKind, SendMail
 from api.schemas.users import MeUpdate, UserCreate, UserUpdate
 from api.services import access, log, security, sessions, workspaces
 from api.services.edits import apply, sent
+from api.services.jobs import enqueue
 from db.clock import utc_now
 from db.errors import ConstraintViolatedError
 from db.models import Member, Role, SecurityEventKind, User, UserRole, Workspace
@@ -27,7 +29,7 @@ LAST_ADMINISTRATOR = "This is the last administrator; make another one first."
 
 
 async def create_user(uow: UnitOfWork, actor: Actor, data: UserCreate, *, identity: Identity) -> User:
-    """Create an account with its personal workspace.
+    """Create an account with its personal workspace. Who signs up is sent a mail to confirm the address.
 
     Raises:
         AppError: FORBIDDEN if registration is closed or an administrator is wanted, unless an
@@ -57,6 +59,8 @@ async def create_user(uow: UnitOfWork, actor: Actor, data: UserCreate, *, identi
         await uow.session.insert(workspace, user, member)
     author = UserActor(user.id, user.role, workspace.id) if isinstance(actor, Anonymous) else actor
     await log.record(uow, author, workspace.id, [log.created(workspace), log.created(member)])
+    if whose:
+        await enqueue(uow, SendMail(letter=LetterKind.WELCOME, user_id=user.id))
     return user
 
 
@@ -210,6 +214,9 @@ async def _change(
     if isinstance(email, str) and email != user.email and await users.find_by_email(uow.session, email) is not None:
         # Found before the write, two who swap their addresses do not wait for each other.
         raise conflict(EMAIL_TAKEN)
+    if isinstance(email, str) and email != user.email:
+        values = {**values, "email_verified_at": None}
+        await enqueue(uow, SendMail(letter=LetterKind.VERIFICATION, user_id=user.id))
     if values.get("disabled") and not user.disabled:
         await sessions.end_all(uow, user.id)
     elif password_hash is not None:

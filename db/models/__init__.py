@@ -3,6 +3,8 @@
 from db.models.base import Base
 from db.models.changes import Change, ChangeKind, EntityKind
 from db.models.items import Item, ItemStatus
+from db.models.jobs import Job, JobStatus, OutboxMail, Worker
+from db.models.mail_tokens import MailPurpose, MailToken
 from db.models.members import Member, Role
 from db.models.messages import Message
 from db.models.security_events import SecurityEvent, SecurityEventKind
@@ -18,8 +20,13 @@ __all__ = [
     "EntityKind",
     "Item",
     "ItemStatus",
+    "Job",
+    "JobStatus",
+    "MailPurpose",
+    "MailToken",
     "Member",
     "Message",
+    "OutboxMail",
     "Role",
     "SecurityEvent",
     "SecurityEventKind",
@@ -27,5 +34,6 @@ __all__ = [
     "User",
     "UserRole",
     "UserSession",
+    "Worker",
     "Workspace",
 ]

@@ -25,6 +25,8 @@ class User(Edited, Base):
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
     email: Mapped[str | None] = mapped_column(byte_ordered(String(254)), unique=True)
+    # When its owner last proved to read it.
+    email_verified_at: Mapped[datetime | None] = mapped_column(default=None)
     name: Mapped[str] = mapped_column(String(100))
     password_hash: Mapped[str | None] = mapped_column(String(255))
     role: Mapped[UserRole] = mapped_column(choice(UserRole), default=UserRole.MEMBER)

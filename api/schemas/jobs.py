@@ -1,0 +1,70 @@
+"""Jobs: what each kind is told, and how they are shown to administrators."""
+
+from datetime import date
+from enum import StrEnum
+from typing import Annotated, ClassVar
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.schemas.pages import Listing, PageQuery
+from api.schemas.types import Count, Moment, Output
+from db.models import JobStatus
+
+
+class LetterKind(StrEnum):
+    """What a mail is about; its templates bear its name."""
+
+    WELCOME = "welcome"
+    VERIFICATION = "verification"
+    PASSWORD_RESET = "password_reset"  # noqa: S105 - the name of a template
+    EMAIL_CHANGE = "email_change"
+
+
+class Work(BaseModel):
+    """What a job is told. It is stored, so a field that is added needs a default; secrets are not for it."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    kind: ClassVar[str]
+
+
+class SendMail(Work):
+    """Write to the owner of an account, found by its id or its address; nobody is nobody."""
+
+    kind = "send_mail"
+
+    letter: LetterKind
+    user_id: UUID | None = None
+    email: str | None = None
+    """The address of an account, or with `EMAIL_CHANGE` the one that the account shall have."""
+
+
+class Sweep(Work):
+    """Remove what has expired, once a day."""
+
+    kind = "sweep"
+
+    day: date
+
+
+class JobRead(Output):
+    """A job: work that is done after the request that needs it, such as sending a mail."""
+
+    id: Annotated[UUID, Field(description="The job's id.")]
+    kind: Annotated[str, Field(max_length=100, description="What kind of work it is, such as `send_mail`.")]
+    status: Annotated[JobStatus, Field(description="How far it is.")]
+    attempts: Annotated[Count, Field(description="How often it was tried to the end, well or badly.")]
+    error: Annotated[str | None, Field(max_length=2000, description="Why it failed.")]
+    created_at: Annotated[Moment, Field(description="When it was promised.")]
+    finished_at: Annotated[Moment | None, Field(description="When it ended, well or badly.")]
+
+
+class JobList(Listing[JobRead]):
+    """One page of jobs."""
+
+
+class JobQuery(PageQuery):
+    """Which jobs are wanted."""
+
+    status: Annotated[JobStatus | None, Field(description="With this status; all if absent.")] = None

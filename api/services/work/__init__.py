@@ -1,0 +1,1 @@
+"""Work that waits for nobody: who does the jobs, and what each kind of job does."""

@@ -1,0 +1,25 @@
+"""The table of jobs: to add a kind, give it an input in `api.schemas.jobs`, a handler, and a line here."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar
+from uuid import UUID
+
+from api.schemas.jobs import SendMail, Sweep, Work
+from api.services.work.mailing import send_mail
+from api.services.work.sweep import sweep
+from api.services.work.tools import Tools
+from db.jobs.runner import Handler
+
+W = TypeVar("W", bound=Work)
+
+
+def handlers(tools: Tools) -> Mapping[str, Handler]:
+    """Return what does each kind of job."""
+    return dict([_line(tools, SendMail, send_mail), _line(tools, Sweep, sweep)])
+
+
+def _line(tools: Tools, model: type[W], function: Callable[[Tools, UUID, W], Awaitable[None]]) -> tuple[str, Handler]:
+    async def handle(job_id: UUID, arguments: dict[str, Any]) -> None:
+        await function(tools, job_id, model.model_validate(arguments))
+
+    return model.kind, handle

@@ -1,0 +1,49 @@
+"""The job that removes what has expired, once a day."""
+
+from datetime import date, datetime, timedelta
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+from api.schemas.jobs import Sweep
+from api.services.work.tools import Tools
+from db.clock import utc_now
+from db.models import JobStatus
+from db.repositories import jobs, mail_tokens, outbox
+
+HOUR = timedelta(hours=3)
+"""When the day begins for it, in UTC: while most people sleep."""
+
+KEEP_TOKENS = timedelta(days=1)
+KEEP_OUTBOX = timedelta(days=30)
+KEEP_DONE = timedelta(days=7)
+KEEP_DEAD = timedelta(days=90)
+BATCH = 500
+
+
+def day_of(now: datetime) -> date:
+    """Return the day whose sweep is due."""
+    return (now - HOUR).date()
+
+
+def job_id_of(day: date) -> UUID:
+    """Return the id of a day's sweep: whoever promises it, it is one job."""
+    return uuid5(NAMESPACE_URL, f"twofold:sweep:{day.isoformat()}")
+
+
+async def sweep(tools: Tools, _job_id: UUID, _data: Sweep) -> None:
+    """Remove expired tokens, old mails of the outbox, and jobs that ended long ago."""
+    now = utc_now()
+    async with tools.database.write() as uow:
+        await mail_tokens.remove_expired(uow.session, now - KEEP_TOKENS)
+        await outbox.remove_before(uow.session, now - KEEP_OUTBOX)
+    await _forget_jobs(tools, now - KEEP_DONE, [JobStatus.DONE])
+    await _forget_jobs(tools, now - KEEP_DEAD, [JobStatus.FAILED, JobStatus.STUCK, JobStatus.CANCELLED])
+
+
+async def _forget_jobs(tools: Tools, moment: datetime, statuses: list[JobStatus]) -> None:
+    """Forget jobs in small transactions, so that nobody waits long for one."""
+    found = [UUID(int=0)]
+    while found:
+        async with tools.database.read() as uow:
+            found = await jobs.ended_before(uow.session, moment, statuses, BATCH)
+        if found:
+            await tools.database.jobs().forget(found)
