@@ -8,7 +8,7 @@ from uuid import UUID
 import structlog
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from api.config import Settings, load_settings
 from api.core.actor import SYSTEM
@@ -59,7 +59,7 @@ def list_command(
     async def work(_settings: Settings, database: Database) -> None:
         async with database.read() as uow:
             page = await service.list_jobs(uow, SYSTEM, status, page=PageArguments(limit))
-        table = Table("id", "kind", "status", "attempts", "created", "error")
+        table = Table(Column("id", no_wrap=True, min_width=36), "kind", "status", "attempts", "created", "error")
         for job in page.rows:
             created = f"{job.created_at:%Y-%m-%d %H:%M:%S}"
             table.add_row(str(job.id), job.kind, job.status, str(job.attempts), created, job.error or "")

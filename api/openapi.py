@@ -18,7 +18,7 @@ Sign up with `POST /api/users`, sign in with `POST /api/auth/login`, and send th
 """
 
 TAGS = [
-    {"name": "auth", "description": "Signing in, sessions, and tickets for event streams."},
+    {"name": "auth", "description": "Signing in, sessions, proving an address by mail, and tickets for event streams."},
     {"name": "users", "description": "Accounts: your own, and for administrators all of them."},
     {"name": "workspaces", "description": "What members share; the unit of permission and of the change log."},
     {"name": "members", "description": "Who belongs to a workspace, as viewer, editor or admin."},
@@ -26,13 +26,14 @@ TAGS = [
     {"name": "messages", "description": "Text in a workspace's room or in the thread of an item."},
     {"name": "changes", "description": "The numbered log of every change, in pages and live."},
     {"name": "security", "description": "The security log, for administrators."},
+    {"name": "jobs", "description": "Mails and other work that waits for nobody, for administrators."},
     {"name": "service", "description": "For what watches the process: is it alive, is it ready."},
 ]
 """What each tag of the routers stands for."""
 
 SERVERS = [{"url": "/", "description": "Where this document was found."}]
 
-PUBLIC = ("login", "refresh_session", "create_user")
+PUBLIC = ("login", "refresh_session", "create_user", "verify_email", "request_password_reset", "reset_password")
 """Operations under `/api` that need no token."""
 
 _HEADERS: Mapping[str, dict[str, Any]] = {

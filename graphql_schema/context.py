@@ -19,6 +19,7 @@ from api.dependencies import caller_of, get_database, get_hub, get_identity, hea
 from api.request_log import RequestRecord, record_of
 from api.schemas.changes import ChangeQuery
 from api.services.live.streams import Stream, open_stream
+from db.engine import Database
 from db.errors import DatabaseError
 from db.unit_of_work import ReadUnit, UnitOfWork
 from graphql_schema.batches import Batches
@@ -49,6 +50,11 @@ class Context(BaseContext):
     def identity(self) -> Identity:
         """The installation's way with passwords and tokens."""
         return get_identity(self._connection)
+
+    @property
+    def database(self) -> Database:
+        """The database, for what is not done in one of its units of work."""
+        return get_database(self._connection)
 
     @property
     def record(self) -> RequestRecord:

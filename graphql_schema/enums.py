@@ -6,11 +6,12 @@ import strawberry
 
 from api.schemas.items import ItemSort
 from api.schemas.messages import MessageSort
-from db.models import ChangeKind, EntityKind, ItemStatus, Role, SecurityEventKind, UserRole
+from db.models import ChangeKind, EntityKind, ItemStatus, JobStatus, Role, SecurityEventKind, UserRole
 
 ENUMS: tuple[type[StrEnum], ...] = (
     ItemSort,
     ItemStatus,
+    JobStatus,
     MessageSort,
     Role,
     UserRole,

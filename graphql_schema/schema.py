@@ -21,8 +21,10 @@ from graphql_schema.errors import hide_suggestions, render_errors
 from graphql_schema.identification import Identification
 from graphql_schema.ids import FormerName, take_uuids
 from graphql_schema.items import ItemMutation, ItemQuery
+from graphql_schema.jobs import JobMutation, JobQuery
 from graphql_schema.limits import Limits, limit_queries
 from graphql_schema.live import Subscription
+from graphql_schema.mail import MailMutation
 from graphql_schema.members import MemberMutation, MemberQuery
 from graphql_schema.messages import MessageMutation, MessageQuery
 from graphql_schema.nodes import NodeQuery
@@ -52,6 +54,7 @@ class Query(
     ItemQuery,
     MessageQuery,
     ChangeQuery,
+    JobQuery,
 ):
     """All queries."""
 
@@ -60,7 +63,16 @@ class Query(
     description="Writing. Each field is one transaction; they run one after the other. "
     "One that fails is null, and takes no other with it."
 )
-class Mutation(SessionMutation, UserMutation, WorkspaceMutation, MemberMutation, ItemMutation, MessageMutation):
+class Mutation(
+    SessionMutation,
+    UserMutation,
+    MailMutation,
+    WorkspaceMutation,
+    MemberMutation,
+    ItemMutation,
+    MessageMutation,
+    JobMutation,
+):
     """All mutations."""
 
 

@@ -8,7 +8,7 @@ from strawberry.extensions import SchemaExtension
 from api.core.errors import AppError, ErrorCode
 from graphql_schema.documents import chosen_operation
 
-HASHING = ("login", "createUser", "updateMe", "updateUser")
+HASHING = ("login", "createUser", "updateMe", "updateUser", "resetPassword", "changeEmail")
 """The mutations that hash a password."""
 
 MOST = 5

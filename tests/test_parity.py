@@ -26,7 +26,7 @@ from api.core.errors import STATUS
 from api.core.live import Effect
 from api.main import create_app
 from api.problems import MEDIA_TYPE
-from api.schemas import changes, health, items, messages, security_events, sessions, users, workspaces
+from api.schemas import changes, health, items, jobs, mail, messages, security_events, sessions, users, workspaces
 from api.schemas.types import Input, Output
 from db.models import ChangeKind
 from graphql_schema import ENUMS
@@ -34,7 +34,7 @@ from graphql_schema.live import EventKind
 from graphql_schema.schema import create_schema
 
 ROOT = Path(__file__).parent.parent
-MODULES = (changes, health, items, messages, security_events, sessions, users, workspaces)
+MODULES = (changes, health, items, jobs, mail, messages, security_events, sessions, users, workspaces)
 
 REST_ONLY = {
     "get_health": "asked by what watches the process, which speaks no GraphQL",
@@ -56,7 +56,7 @@ GRAPHQL_ONLY = {
 PAGING = {"skip", "limit", "cursor", "include_total"}
 """Which part of a list is wanted; in GraphQL `first`, `after`, `last`, `before` and `totalCount`."""
 
-NO_MODEL_INPUTS = {"ItemQuery", "MessageQuery", "ChangeQuery", "PageQuery", "SecurityEventQuery"}
+NO_MODEL_INPUTS = {"ItemQuery", "JobQuery", "MessageQuery", "ChangeQuery", "PageQuery", "SecurityEventQuery"}
 """Query strings; in GraphQL these are arguments, compared operation by operation."""
 
 REST_OUTPUTS: dict[str, type[Output]] = {
@@ -68,8 +68,10 @@ REST_OUTPUTS: dict[str, type[Output]] = {
     "Account": users.AccountRead,
     "Change": changes.ChangeRead,
     "Item": items.ItemRead,
+    "Job": jobs.JobRead,
     "Member": workspaces.MemberState,
     "Message": messages.MessageRead,
+    "Receipt": mail.Receipt,
     "User": users.UserRead,
     "Workspace": workspaces.WorkspaceRead,
 }

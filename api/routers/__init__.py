@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 from fastapi import APIRouter
 
-from api.routers import auth, changes, health, items, members, messages, security, streams, users, workspaces
+from api.routers import auth, changes, health, items, jobs, mail, members, messages, security, streams, users, workspaces
 
 API_ROUTERS: Sequence[APIRouter] = (
     auth.router,
+    mail.router,
     users.router,
     security.router,
     workspaces.router,
@@ -16,6 +17,7 @@ API_ROUTERS: Sequence[APIRouter] = (
     messages.router,
     changes.router,
     streams.router,
+    jobs.router,
 )
 """Everything under `/api`."""
 

@@ -95,6 +95,7 @@ class AccountRead(Output):
     id: Annotated[UUID, Field(description="The user's id.")]
     name: Annotated[str, Field(max_length=100, description="The name others see.")]
     email: Annotated[str, Field(max_length=254, description="In lower case.")]
+    email_verified_at: Annotated[Moment | None, Field(description="When its owner last proved to read it.")]
     role: Annotated[UserRole, Field(description="What the account may do to others.")]
     disabled: Annotated[bool, Field(description="Whether it is kept from signing in.")]
     personal_workspace_id: Annotated[UUID, Field(description="The workspace that came with the account.")]

@@ -55,7 +55,7 @@ async def create_user(uow: UnitOfWork, actor: Actor, data: UserCreate, *, identi
         personal_workspace_id=workspace.id,
     )
     member = Member(workspace_id=workspace.id, user=user, role=Role.ADMIN)
-    with _email_conflicts():
+    with email_conflicts():
         await uow.session.insert(workspace, user, member)
     author = UserActor(user.id, user.role, workspace.id) if isinstance(actor, Anonymous) else actor
     await log.record(uow, author, workspace.id, [log.created(workspace), log.created(member)])
@@ -105,7 +105,7 @@ async def update_me(uow: UnitOfWork, actor: Actor, data: MeUpdate, *, identity: 
     current: SecretStr | None = values.pop("current_password", None)
     proven: str | None = None
     if "email" in values or "password" in values:
-        proven = await _prove(uow, actor, current, identity)
+        proven = await prove(uow, actor, current, identity)
     password_hash = await _hash(values, identity)
     user = await access.enter_own_account(uow, actor)
     if proven is not None and user.password_hash != proven:
@@ -114,8 +114,12 @@ async def update_me(uow: UnitOfWork, actor: Actor, data: MeUpdate, *, identity: 
     return user
 
 
-async def _prove(uow: UnitOfWork, actor: Actor, current: SecretStr | None, identity: Identity) -> str | None:
-    """Check the current password and return its hash; no connection is held meanwhile."""
+async def prove(uow: UnitOfWork, actor: Actor, current: SecretStr | None, identity: Identity) -> str | None:
+    """Check the current password and return its hash; no connection is held meanwhile.
+
+    Raises:
+        AppError: VALIDATION_ERROR if it is missing or wrong; RATE_LIMITED after too many of them.
+    """
     if current is None:
         raise invalid([("current_password", "It is needed to change the e-mail address or the password")])
     user = await users.find(uow.session, require_user(actor).id)
@@ -225,7 +229,7 @@ async def _change(
     for kind, details in list(_told(user, values)):
         await security.record(uow, actor, kind, user.id, **details)
     if apply(user, values):
-        with _email_conflicts():
+        with email_conflicts():
             await uow.session.flush()
         uow.touched_users.add(user.id)
 
@@ -243,7 +247,7 @@ def _told(user: User, values: dict[str, object]) -> Iterator[tuple[SecurityEvent
 
 
 @contextmanager
-def _email_conflicts() -> Iterator[None]:
+def email_conflicts() -> Iterator[None]:
     """Name the cause when somebody else took the address between the look and the write."""
     try:
         yield

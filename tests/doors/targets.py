@@ -1,19 +1,25 @@
 """What the permission matrix acts on, made through the services, without a door."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
 from fastapi import FastAPI
 
+from api.core.mail_tokens import digest_of
 from api.schemas.items import ItemCreate
+from api.schemas.jobs import LetterKind, SendMail
 from api.schemas.messages import MessageCreate
 from api.schemas.workspaces import MemberAdd, WorkspaceCreate
 from api.services.items import create_item, delete_item
+from api.services.jobs import enqueue
 from api.services.members import add_member
 from api.services.messages import create_message
 from api.services.workspaces import create_workspace
+from db.clock import utc_now
 from db.engine import Database
-from db.models import Message, Role
+from db.models import MailPurpose, MailToken, Message, Role
+from db.models.base import new_id
 from tests.doors.people import Person, World, make_person, sign_in
 
 
@@ -31,6 +37,8 @@ class Target:
     refresh_token: str
     own_session: UUID
     foreign_session: UUID
+    waiting_job: UUID
+    cancelled_job: UUID
 
 
 @dataclass(frozen=True)
@@ -71,6 +79,12 @@ async def make_target(app: FastAPI, cast: Cast) -> Target:
         # Whatever the caller may do today, it once could write.
         own = Message(workspace_id=workspace, author_id=(cast.caller or founder).id, body="Mine")
         await uow.session.insert(own)
+        jobs = [new_id(), new_id()]
+        for job_id in jobs:
+            await enqueue(uow, SendMail(letter=LetterKind.WELCOME, user_id=outsider.id), job_id=job_id)
+        for purpose in (MailPurpose.VERIFICATION, MailPurpose.PASSWORD_RESET):
+            await uow.session.insert(_token(purpose, outsider))
+    await database.jobs().cancel(jobs[1])
     refresh_token, session = await sign_in(app, cast.caller or founder)
     return Target(
         workspace,
@@ -83,4 +97,18 @@ async def make_target(app: FastAPI, cast: Cast) -> Target:
         refresh_token,
         session,
         cast.bystander.session,
+        *jobs,
+    )
+
+
+def _token(purpose: MailPurpose, owner: Person) -> MailToken:
+    """Return a token that was sent, and whose text is its purpose."""
+    return MailToken(
+        id=new_id(),
+        digest=digest_of(purpose),
+        purpose=purpose,
+        user_id=owner.id,
+        email=owner.email,
+        token_generation=1,
+        expires_at=utc_now() + timedelta(hours=1),
     )

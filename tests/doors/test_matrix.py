@@ -78,6 +78,14 @@ delete_message           who        no      no      ok     none      none
 delete_message/own       who        no      ok      ok     none      none
 list_changes             who        ok      ok      ok     none      none
 create_stream_ticket     who        ok      ok      ok     none      none
+request_email_verification  who     ok      ok      ok     ok        ok
+verify_email             ok         ok      ok      ok     ok        ok
+request_password_reset   ok         ok      ok      ok     ok        ok
+reset_password           ok         ok      ok      ok     ok        ok
+change_email             who        ok      ok      ok     ok        ok
+list_jobs                who        no      no      no     no        ok
+retry_job                who        no      no      no     no        ok
+cancel_job               who        no      no      no     no        ok
 """
 
 HEADER, *ROWS = [line.split() for line in TABLE.strip().splitlines()]
@@ -168,6 +176,16 @@ CALLS: dict[str, Callable[[Cast, Target], Arguments]] = {
     "delete_message/own": lambda _cast, target: {"id": str(target.own_message)},
     "list_changes": lambda _cast, target: {"id": str(target.workspace)},
     "create_stream_ticket": lambda _cast, target: _in_workspace(target),
+    "request_email_verification": lambda _cast, _target: {},
+    "verify_email": lambda _cast, _target: {"data": {"token": "verification"}},
+    "request_password_reset": lambda _cast, _target: {"data": {"email": "outsider@example.com"}},
+    "reset_password": lambda _cast, _target: {
+        "data": {"token": "password_reset", "password": PASSWORD, "password_confirm": PASSWORD}
+    },
+    "change_email": lambda _cast, _target: {"data": {"email": "new@example.com", "current_password": PASSWORD}},
+    "list_jobs": lambda _cast, _target: {},
+    "retry_job": lambda _cast, target: {"id": str(target.cancelled_job)},
+    "cancel_job": lambda _cast, target: {"id": str(target.waiting_job)},
 }
 
 

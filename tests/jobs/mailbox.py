@@ -6,6 +6,7 @@ from api.core.actor import SYSTEM
 from api.services.outbox import list_outbox
 from db.engine import Database
 from db.models import OutboxMail
+from tests.doors.rows import JOBS, all_rows
 from tests.jobs.waiting import until
 
 
@@ -25,6 +26,12 @@ async def mail_to(app: FastAPI, address: str, number: int = 1) -> OutboxMail:
         return mails[number - 1] if len(mails) >= number else None
 
     return await until(look)
+
+
+async def lasting_rows(app: FastAPI) -> dict[str, list[str]]:
+    """Return all rows but what a worker changes by itself: that it is there, and how far its jobs are."""
+    rows = await all_rows(app)
+    return {**rows, "workers": [], JOBS: [job.partition(", 'status'")[0] for job in rows[JOBS]]}
 
 
 def token_in(mail: OutboxMail) -> str:

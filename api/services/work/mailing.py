@@ -67,7 +67,8 @@ async def send_mail(tools: Tools, job_id: UUID, data: SendMail) -> None:
 async def _addressee(uow: UnitOfWork, data: SendMail) -> User | None:
     if data.user_id is not None:
         return await users.find(uow.session, data.user_id)
-    return await users.find_by_email(uow.session, data.email) if data.email else None
+    # PostgreSQL takes no such letter, and no address has it.
+    return await users.find_by_email(uow.session, data.email) if data.email and "\x00" not in data.email else None
 
 
 async def _note(uow: UnitOfWork, job_id: UUID, user: User, email: str, link: Link, digest: str) -> bool:

@@ -1,0 +1,172 @@
+"""Proving an address and choosing a new password by mail, at both doors."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import event, update
+
+from db.clock import utc_now
+from db.engine import Database
+from db.models import MailToken
+from tests.conftest import AppFactory, client_of
+from tests.doors.door import Door, DoorError, GraphQLDoor, RestDoor
+from tests.doors.people import PASSWORD, World
+from tests.jobs.mailbox import lasting_rows, mail_to, mails_to, token_in
+
+NEW = "Difference2"
+ADDRESS = "viewer@example.com"
+
+
+async def reset(door: Door, token: str, password: str = NEW) -> Any:
+    return await door.call("reset_password", data={"token": token, "password": password, "password_confirm": password})
+
+
+async def expire_tokens(app: FastAPI) -> None:
+    database: Database = app.state.database
+    async with database.write() as uow:
+        await uow.session.execute(update(MailToken).values(expires_at=utc_now() - timedelta(seconds=1)))
+
+
+async def refuse_token(door: Door, operation: str, **data: Any) -> None:
+    """Expect that a token does not count, and that nothing changes."""
+    before = await lasting_rows(door.app)
+    with pytest.raises(DoorError) as refusal:
+        await door.call(operation, data=data)
+    assert (refusal.value.code, refusal.value.paths) == ("VALIDATION_ERROR", {"token"})
+    assert await lasting_rows(door.app) == before
+
+
+async def test_an_address_is_confirmed_once(door: Door, world: World, app: FastAPI) -> None:
+    token = world.viewer.token
+    assert (await door.call("get_me", token=token))["email_verified_at"] is None
+    assert await door.call("request_email_verification", token=token) == {"message": "A mail is on its way."}
+    proof = token_in(await mail_to(app, ADDRESS))
+    # The link works wherever it is opened.
+    assert await door.call("verify_email", data={"token": proof}) == {"message": "The address is confirmed."}
+    assert (await door.call("get_me", token=token))["email_verified_at"] is not None
+    await refuse_token(door, "verify_email", token=proof)
+
+
+async def test_a_token_is_good_for_its_purpose_alone_and_for_its_time(door: Door, world: World, app: FastAPI) -> None:
+    await door.call("request_email_verification", token=world.viewer.token)
+    proof = token_in(await mail_to(app, ADDRESS))
+    await door.call("request_password_reset", data={"email": ADDRESS})
+    right = token_in(await mail_to(app, ADDRESS, 2))
+    await refuse_token(door, "reset_password", token=proof, password=NEW, password_confirm=NEW)
+    await refuse_token(door, "verify_email", token=right)
+    await refuse_token(door, "verify_email", token="made up")
+    await expire_tokens(app)
+    await refuse_token(door, "verify_email", token=proof)
+    await refuse_token(door, "reset_password", token=right, password=NEW, password_confirm=NEW)
+
+
+async def test_a_new_password_ends_sign_ins_and_all_mails_like_it(door: Door, world: World, app: FastAPI) -> None:
+    for _ in range(2):
+        await door.call("request_password_reset", data={"email": ADDRESS.upper()})
+    first, second = token_in(await mail_to(app, ADDRESS)), token_in(await mail_to(app, ADDRESS, 2))
+    assert first != second
+    told = await reset(door, first)
+    assert told == {"message": "The password is changed. Sign in with the new one."}
+    await refuse_token(door, "reset_password", token=first, password=PASSWORD, password_confirm=PASSWORD)
+    await refuse_token(door, "reset_password", token=second, password=PASSWORD, password_confirm=PASSWORD)
+    with pytest.raises(DoorError, match="UNAUTHENTICATED"):
+        await door.call("get_me", token=world.viewer.token)
+    with pytest.raises(DoorError, match="UNAUTHENTICATED"):
+        await door.call("login", data={"email": ADDRESS, "password": PASSWORD})
+    fresh = (await door.call("login", data={"email": ADDRESS, "password": NEW}))["access_token"]
+    # Who reads the mail has proven the address.
+    assert (await door.call("get_me", token=fresh))["email_verified_at"] is not None
+
+
+async def test_an_address_without_an_account_gets_the_same_answer_and_no_mail(
+    door: Door, world: World, app: FastAPI
+) -> None:
+    disabled = world.editor
+    await door.call("update_user", token=world.administrator.token, id=str(disabled.id), data={"disabled": True})
+    said: list[str] = []
+    database: Database = app.state.database
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        said.append(statement)
+
+    event.listen(database.engines[0].sync_engine, "before_cursor_execute", note)
+    answers, statements = [], []
+    for address in (ADDRESS, "nobody@example.com", disabled.email, "no address \x00"):
+        said.clear()
+        answers.append(await door.call("request_password_reset", data={"email": address}))
+        statements.append([one for one in said if "workflow_status" in one and one.startswith("INSERT")])
+    event.remove(database.engines[0].sync_engine, "before_cursor_execute", note)
+    assert answers[1:] == [answers[0]] * 3
+    # What tells them apart is done later, by a job.
+    assert statements[1:] == [statements[0]] * 3
+    await mail_to(app, ADDRESS)
+    assert await mails_to(app, "nobody@example.com") == await mails_to(app, disabled.email) == []
+
+
+async def test_an_address_changes_once_the_new_one_is_confirmed(door: Door, world: World, app: FastAPI) -> None:
+    new, token = "new@example.com", world.viewer.token
+    before = await lasting_rows(app)
+    with pytest.raises(DoorError) as refusal:
+        await door.call("change_email", token=token, data={"email": new, "current_password": "Wrong1234"})
+    assert refusal.value.paths == {"current_password"}
+    assert await lasting_rows(app) == before
+
+    await door.call("change_email", token=token, data={"email": new, "current_password": PASSWORD})
+    proof = token_in(await mail_to(app, new))
+    assert (await door.call("get_me", token=token))["email"] == ADDRESS
+    await door.call("verify_email", data={"token": proof})
+    me = await door.call("get_me", token=token)
+    assert (me["email"], me["email_verified_at"] is None) == (new, False)
+    assert await mails_to(app, ADDRESS) == []
+
+
+async def test_an_address_that_somebody_else_took_meanwhile_stays_theirs(
+    door: Door, world: World, app: FastAPI
+) -> None:
+    new = "wanted@example.com"
+    await door.call("change_email", token=world.viewer.token, data={"email": new, "current_password": PASSWORD})
+    proof = token_in(await mail_to(app, new))
+    taken = {"email": new, "current_password": PASSWORD}
+    await door.call("update_me", token=world.editor.token, data=taken)
+    await mail_to(app, new, 2)
+    with pytest.raises(DoorError) as refusal:
+        await door.call("verify_email", data={"token": proof})
+    assert refusal.value.code == "CONFLICT"
+    assert (await door.call("get_me", token=world.viewer.token))["email"] == ADDRESS
+
+
+async def test_a_verification_does_not_count_for_an_address_that_came_later(
+    door: Door, world: World, app: FastAPI
+) -> None:
+    token = world.viewer.token
+    await door.call("request_email_verification", token=token)
+    old = token_in(await mail_to(app, ADDRESS))
+    await door.call("update_me", token=token, data={"email": "later@example.com", "current_password": PASSWORD})
+    await refuse_token(door, "verify_email", token=old)
+    # The new one is asked about by itself.
+    await door.call("verify_email", data={"token": token_in(await mail_to(app, "later@example.com"))})
+    assert (await door.call("get_me", token=token))["email_verified_at"] is not None
+
+
+@pytest.mark.parametrize("name", ["rest", "graphql"])
+async def test_mails_are_limited_by_who_asks_and_by_who_would_get_them(make_app: AppFactory, name: str) -> None:
+    app = await make_app(rate_limits=True, mails_per_mailbox="2/hour", mails_per_address="3/hour")
+    async with client_of(app) as client:
+        door: Door = RestDoor(app, client) if name == "rest" else GraphQLDoor(app, client)
+
+        async def ask(address: str) -> str:
+            try:
+                await door.call("request_password_reset", data={"email": address})
+            except DoorError as error:
+                return error.code
+            return "OK"
+
+        for address in ("a@example.com", "a@example.com"):
+            assert await ask(address) == "OK"
+        before = await lasting_rows(app)
+        # The first is one too many for this mailbox, in whatever letters, and spends the last from this address.
+        assert await ask("A@example.com") == "RATE_LIMITED"
+        assert await ask("b@example.com") == "RATE_LIMITED"
+        assert await lasting_rows(app) == before
