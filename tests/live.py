@@ -7,7 +7,7 @@ import socket
 import ssl
 import sys
 from asyncio.subprocess import Process
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 
 STARTS_WITHIN_SECONDS = 30
+TWOFOLD = (str(Path(sys.executable).with_name("twofold")),)
 NO_CERTIFICATES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 """For clients of servers without TLS: each would else read the certificates of the world, which takes it 30 ms."""
 
@@ -47,9 +48,14 @@ def free_port() -> int:
 
 @asynccontextmanager
 async def serve(
-    database_url: str | None, folder: Path, *, port: int | None = None, **environment: str
+    database_url: str | None,
+    folder: Path,
+    *,
+    port: int | None = None,
+    program: Sequence[str] = TWOFOLD,
+    **environment: str,
 ) -> AsyncIterator[LiveServer]:
-    """Run `twofold serve` around a block; `environment` adds settings."""
+    """Run `twofold serve`, or what another program makes of it, around a block; `environment` adds settings."""
     port = port or free_port()
     settings = {
         "DATA_DIR": str(folder / "data"),
@@ -68,7 +74,7 @@ async def serve(
     log = folder / f"server-{port}.log"
     with log.open("ab") as output:
         process = await asyncio.create_subprocess_exec(
-            str(Path(sys.executable).with_name("twofold")),
+            *program,
             "serve",
             cwd=folder,
             env={**os.environ, **settings},

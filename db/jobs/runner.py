@@ -37,6 +37,11 @@ class HopelessError(Exception):
     """A job that cannot succeed however often it is tried; the message says why."""
 
 
+def spread(pause: float) -> float:
+    """Return a pause with its jitter, in seconds."""
+    return pause * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - no secret
+
+
 class JobRunner:
     """Does the jobs of a database. A process has one at a time, as it has one DBOS."""
 
@@ -111,7 +116,7 @@ class JobRunner:
             if pause is None or outcome["hopeless"]:
                 raise HopelessError(outcome["error"])
             self._at_work.discard(task)
-            await DBOS.sleep_async(pause * random.uniform(1 - JITTER, 1 + JITTER))  # noqa: S311 - no secret
+            await DBOS.sleep_async(spread(pause))
 
     async def _attempt(self, handler: Handler, job_id: UUID, arguments: dict[str, Any]) -> dict[str, Any]:
         async with self._places:
