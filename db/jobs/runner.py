@@ -29,6 +29,9 @@ MAX_BEGINNINGS = 20
 FINISH_SECONDS = 3.0
 """How long a shutdown waits for the attempts that are under way."""
 
+POLL_SECONDS = 1.0
+"""How often to look for jobs."""
+
 LOOK_SECONDS = 0.05
 MAX_THREADS = 16
 
@@ -85,7 +88,7 @@ class JobRunner:
         for kind, handler in self._handlers.items():
             self._register(kind, handler)
         DBOS.launch()
-        DBOS.register_queue(QUEUE)
+        DBOS.register_queue(QUEUE, polling_interval_sec=POLL_SECONDS)
 
     def _register(self, kind: str, handler: Handler) -> None:
         async def attempt(job_id: UUID, arguments: dict[str, Any]) -> dict[str, Any]:

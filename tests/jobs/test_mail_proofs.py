@@ -2,11 +2,16 @@
 
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import event, update
 
+from api.config import Settings
+from api.schemas.jobs import LetterKind, SendMail
+from api.services.work.mailing import send_mail
+from api.working import tools_of
 from db.clock import utc_now
 from db.engine import Database
 from db.models import MailToken
@@ -67,7 +72,12 @@ async def test_a_new_password_ends_sign_ins_and_all_mails_like_it(door: Door, wo
         await door.call("request_password_reset", data={"email": ADDRESS.upper()})
     first, second = token_in(await mail_to(app, ADDRESS)), token_in(await mail_to(app, ADDRESS, 2))
     assert first != second
+    touched: set[UUID] = set()
+    database: Database = app.state.database
+    database.on_commit(lambda uow: touched.update(uow.touched_users))
     told = await reset(door, first)
+    # Whose open streams end with it.
+    assert touched == {world.viewer.id}
     assert told == {"message": "The password is changed. Sign in with the new one."}
     await refuse_token(door, "reset_password", token=first, password=PASSWORD, password_confirm=PASSWORD)
     await refuse_token(door, "reset_password", token=second, password=PASSWORD, password_confirm=PASSWORD)
@@ -78,6 +88,52 @@ async def test_a_new_password_ends_sign_ins_and_all_mails_like_it(door: Door, wo
     fresh = (await door.call("login", data={"email": ADDRESS, "password": NEW}))["access_token"]
     # Who reads the mail has proven the address.
     assert (await door.call("get_me", token=fresh))["email_verified_at"] is not None
+
+
+async def test_a_job_that_is_done_once_more_sends_no_token_that_was_used(
+    door: Door, world: World, app: FastAPI, settings: Settings
+) -> None:
+    """Which the end of a worker may bring about at any time."""
+    await door.call("request_password_reset", data={"email": ADDRESS})
+    mail = await mail_to(app, ADDRESS)
+    again = SendMail(letter=LetterKind.PASSWORD_RESET, email=ADDRESS)
+    await reset(door, token_in(mail))
+    await send_mail(tools_of(settings, app.state.database), mail.id, again)
+    await refuse_token(door, "reset_password", token=token_in(mail), password=PASSWORD, password_confirm=PASSWORD)
+
+
+async def test_a_token_ends_with_the_address_it_was_sent_to_and_with_a_password_that_is_changed(
+    door: Door, world: World, app: FastAPI
+) -> None:
+    token, current = world.viewer.token, PASSWORD
+    await door.call("request_password_reset", data={"email": ADDRESS})
+    first = token_in(await mail_to(app, ADDRESS))
+    await door.call("update_me", token=token, data={"email": "other@example.com", "current_password": current})
+    await refuse_token(door, "reset_password", token=first, password=NEW, password_confirm=NEW)
+
+    await door.call("request_password_reset", data={"email": "other@example.com"})
+    second = token_in(await mail_to(app, "other@example.com", 2))
+    changed = {"password": NEW, "password_confirm": NEW, "current_password": current}
+    await door.call("update_me", token=token, data=changed)
+    await refuse_token(door, "reset_password", token=second, password=PASSWORD, password_confirm=PASSWORD)
+
+
+async def test_a_disabled_account_is_not_opened_by_a_mail(door: Door, world: World, app: FastAPI) -> None:
+    await door.call("request_password_reset", data={"email": ADDRESS})
+    proof = token_in(await mail_to(app, ADDRESS))
+    disabled = {"id": str(world.viewer.id), "data": {"disabled": True}}
+    await door.call("update_user", token=world.administrator.token, **disabled)
+    await door.call("update_user", token=world.administrator.token, id=disabled["id"], data={"disabled": False})
+    await refuse_token(door, "reset_password", token=proof, password=NEW, password_confirm=NEW)
+    await door.call("request_email_verification", token=await sign_in(door))
+    other = token_in(await mail_to(app, ADDRESS, 2))
+    await door.call("update_user", token=world.administrator.token, **disabled)
+    await refuse_token(door, "verify_email", token=other)
+
+
+async def sign_in(door: Door) -> str:
+    answer = await door.call("login", data={"email": ADDRESS, "password": PASSWORD})
+    return str(answer["access_token"])
 
 
 async def test_an_address_without_an_account_gets_the_same_answer_and_no_mail(
@@ -142,8 +198,11 @@ async def test_a_verification_does_not_count_for_an_address_that_came_later(
 ) -> None:
     token = world.viewer.token
     await door.call("request_email_verification", token=token)
-    old = token_in(await mail_to(app, ADDRESS))
-    await door.call("update_me", token=token, data={"email": "later@example.com", "current_password": PASSWORD})
+    await door.call("verify_email", data={"token": token_in(await mail_to(app, ADDRESS))})
+    await door.call("request_email_verification", token=token)
+    old = token_in(await mail_to(app, ADDRESS, 2))
+    changed = {"email": "later@example.com", "current_password": PASSWORD}
+    assert (await door.call("update_me", token=token, data=changed))["email_verified_at"] is None
     await refuse_token(door, "verify_email", token=old)
     # The new one is asked about by itself.
     await door.call("verify_email", data={"token": token_in(await mail_to(app, "later@example.com"))})
