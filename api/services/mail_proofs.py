@@ -5,14 +5,14 @@ the request costs the same and answers the same for everybody.
 """
 
 from api.core.actor import Actor, require_user
-from api.core.errors import AppError, conflict, invalid, unauthenticated
+from api.core.errors import AppError, invalid, unauthenticated
 from api.core.identity import Identity
 from api.core.mail_tokens import digest_of
 from api.schemas.jobs import LetterKind, SendMail
 from api.schemas.mail import EmailChange, EmailVerification, PasswordReset, PasswordResetRequest, Receipt
 from api.services.edits import apply
 from api.services.jobs import enqueue
-from api.services.users import EMAIL_TAKEN, email_conflicts, prove
+from api.services.users import email_conflicts, prove
 from db.clock import utc_now
 from db.models import MailPurpose, MailToken, User
 from db.repositories import mail_tokens, users
@@ -57,8 +57,6 @@ async def verify_email(uow: UnitOfWork, _actor: Actor, data: EmailVerification) 
         raise _bad_token()
     if token.purpose is MailPurpose.VERIFICATION and user.email != token.email:
         raise _bad_token()
-    if user.email != token.email and await users.find_by_email(uow.session, token.email) is not None:
-        raise conflict(EMAIL_TAKEN)
     token.used_at = now
     apply(user, {"email": token.email, "email_verified_at": now})
     with email_conflicts():

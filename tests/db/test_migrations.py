@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Column, Connection, Integer, MetaData, Table, insert, inspect, select
+from sqlalchemy import Column, Connection, Integer, MetaData, Table, insert, inspect, select, text
 
 from db import migrate
 from db.engine import Database
@@ -86,6 +86,14 @@ async def test_all_migrations_can_be_taken_back_and_applied_again(own: Database)
     await migrate.upgrade(own)
     assert await migrate.is_current(own)
     assert await ask(own, differences(Base.metadata)) == []
+
+
+async def test_a_newer_engine_of_jobs_gets_a_revision_of_ours(own: Database) -> None:
+    """By our revision alone a server knows whether its database lacks anything: add one, if only an empty one."""
+    table, version = ("dbos_migrations", 125) if own.is_sqlite else ("dbos.dbos_migrations", 125)
+    async with own.engines[0].connect() as connection:
+        found = (await connection.execute(text(f"SELECT version FROM {table}"))).scalars().all()  # noqa: S608 - ours
+    assert found == [version]
 
 
 async def test_several_may_migrate_at_once(own: Database) -> None:

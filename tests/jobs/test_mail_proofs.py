@@ -17,7 +17,7 @@ from db.engine import Database
 from db.models import MailToken
 from tests.conftest import AppFactory, client_of
 from tests.doors.door import Door, DoorError, GraphQLDoor, RestDoor
-from tests.doors.people import PASSWORD, World
+from tests.doors.people import PASSWORD, World, make_world
 from tests.jobs.mailbox import lasting_rows, mail_to, mails_to, token_in
 
 NEW = "Difference2"
@@ -109,6 +109,7 @@ async def test_a_token_ends_with_the_address_it_was_sent_to_and_with_a_password_
     await door.call("request_password_reset", data={"email": ADDRESS})
     first = token_in(await mail_to(app, ADDRESS))
     await door.call("update_me", token=token, data={"email": "other@example.com", "current_password": current})
+    await mail_to(app, "other@example.com")
     await refuse_token(door, "reset_password", token=first, password=NEW, password_confirm=NEW)
 
     await door.call("request_password_reset", data={"email": "other@example.com"})
@@ -216,11 +217,7 @@ async def test_mails_are_limited_by_who_asks_and_by_who_would_get_them(make_app:
         door: Door = RestDoor(app, client) if name == "rest" else GraphQLDoor(app, client)
 
         async def ask(address: str) -> str:
-            try:
-                await door.call("request_password_reset", data={"email": address})
-            except DoorError as error:
-                return error.code
-            return "OK"
+            return await code(door, "request_password_reset", data={"email": address})
 
         for address in ("a@example.com", "a@example.com"):
             assert await ask(address) == "OK"
@@ -229,3 +226,28 @@ async def test_mails_are_limited_by_who_asks_and_by_who_would_get_them(make_app:
         assert await ask("A@example.com") == "RATE_LIMITED"
         assert await ask("b@example.com") == "RATE_LIMITED"
         assert await lasting_rows(app) == before
+
+
+@pytest.mark.parametrize("name", ["rest", "graphql"])
+async def test_mails_for_oneself_are_limited_too(make_app: AppFactory, name: str) -> None:
+    app = await make_app(rate_limits=True, mails_per_mailbox="1/hour")
+    world = await make_world(app)
+    token = world.viewer.token
+    async with client_of(app) as client:
+        door: Door = RestDoor(app, client) if name == "rest" else GraphQLDoor(app, client)
+        assert await code(door, "request_email_verification", token=token) == "OK"
+        change = {"data": {"email": "new@example.com", "current_password": PASSWORD}}
+        assert await code(door, "change_email", token=token, **change) == "OK"
+        before = await lasting_rows(app)
+        assert await code(door, "request_email_verification", token=token) == "RATE_LIMITED"
+        assert await code(door, "change_email", token=token, **change) == "RATE_LIMITED"
+        assert await lasting_rows(app) == before
+
+
+async def code(door: Door, operation: str, **arguments: Any) -> str:
+    """Return the code that an operation answers with."""
+    try:
+        await door.call(operation, **arguments)
+    except DoorError as error:
+        return error.code
+    return "OK"

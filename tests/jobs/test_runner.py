@@ -6,6 +6,9 @@ from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
 
+import pytest
+from sqlalchemy import text
+
 from db.engine import Database
 from db.jobs.runner import Handler, HopelessError, JobRunner, spread
 from db.models import Job, JobStatus
@@ -142,6 +145,20 @@ async def test_what_was_interrupted_begins_again_elsewhere_and_nothing_else_does
         job = await job_that(database, job_id, has(JobStatus.DONE))
     assert again.calls == [(job_id, {"number": 1})]
     assert job.attempts == 1
+
+
+@pytest.mark.parametrize(("beginnings", "status"), [(20, JobStatus.DONE), (21, JobStatus.STUCK)])
+async def test_a_job_that_killed_whoever_began_it_is_left_alone(
+    database: Database, beginnings: int, status: JobStatus
+) -> None:
+    work = Work()
+    job_id = await promise(database, "work")
+    table = "workflow_status" if database.is_sqlite else "dbos.workflow_status"
+    async with database.engines[0].begin() as connection:
+        await connection.execute(text(f"UPDATE {table} SET recovery_attempts = {beginnings}"))  # noqa: S608 - ours
+    async with runner(database, {"work": work}):
+        await job_that(database, job_id, has(status))
+    assert len(work.calls) == (status is JobStatus.DONE)
 
 
 def test_what_failed_together_is_not_tried_together() -> None:
