@@ -74,7 +74,7 @@ class MailMutation:
             return await mail_proofs.request_password_reset(uow, context.actor, data, identity=context.identity)
 
     @strawberry.mutation(
-        description="Set a new password by the token of a mail. It ends all access tokens of the account.",
+        description="Set a new password by the token of a mail. It ends all sessions of the account.",
         graphql_type=Receipt,
         metadata=PUBLIC,
     )

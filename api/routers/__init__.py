@@ -4,7 +4,20 @@ from collections.abc import Sequence
 
 from fastapi import APIRouter
 
-from api.routers import auth, changes, health, items, jobs, mail, members, messages, security, streams, users, workspaces
+from api.routers import (
+    auth,
+    changes,
+    health,
+    items,
+    jobs,
+    mail,
+    members,
+    messages,
+    security,
+    streams,
+    users,
+    workspaces,
+)
 
 API_ROUTERS: Sequence[APIRouter] = (
     auth.router,

@@ -35,7 +35,7 @@ async def request_password_reset(
 
 @router.post("/auth/reset-password", responses=documented(ErrorCode.UNSUPPORTED_MEDIA_TYPE, ErrorCode.RATE_LIMITED))
 async def reset_password(data: PasswordReset, uow: Write, actor: Anyone, identity: InstalledIdentity) -> Receipt:
-    """Set a new password by the token of a mail. It ends all access tokens of the account."""
+    """Set a new password by the token of a mail. It ends all sessions of the account."""
     return await mail_proofs.reset_password(uow, actor, data, identity=identity)
 
 

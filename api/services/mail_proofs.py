@@ -10,9 +10,8 @@ from api.core.identity import Identity
 from api.core.mail_tokens import digest_of
 from api.schemas.jobs import LetterKind, SendMail
 from api.schemas.mail import EmailChange, EmailVerification, PasswordReset, PasswordResetRequest, Receipt
-from api.services.edits import apply
 from api.services.jobs import enqueue
-from api.services.users import email_conflicts, prove
+from api.services.users import change, prove
 from db.clock import utc_now
 from db.models import MailPurpose, MailToken, User
 from db.repositories import mail_tokens, users
@@ -43,7 +42,7 @@ async def request_email_verification(uow: UnitOfWork, actor: Actor, *, identity:
     return SENT
 
 
-async def verify_email(uow: UnitOfWork, _actor: Actor, data: EmailVerification) -> Receipt:
+async def verify_email(uow: UnitOfWork, actor: Actor, data: EmailVerification) -> Receipt:
     """Confirm an address by the token of a mail to it; one that was asked for by `change_email` is the account's now.
 
     Raises:
@@ -58,9 +57,8 @@ async def verify_email(uow: UnitOfWork, _actor: Actor, data: EmailVerification) 
     if token.purpose is MailPurpose.VERIFICATION and user.email != token.email:
         raise _bad_token()
     token.used_at = now
-    apply(user, {"email": token.email, "email_verified_at": now})
-    with email_conflicts():
-        await uow.session.flush()
+    await change(uow, actor, user, {"email": token.email, "email_verified_at": now}, None)
+    await uow.session.flush()
     return CONFIRMED
 
 
@@ -78,7 +76,7 @@ async def request_password_reset(
 
 
 async def reset_password(uow: UnitOfWork, actor: Actor, data: PasswordReset, *, identity: Identity) -> Receipt:
-    """Set a new password by the token of a mail. It ends all access tokens, and all other such mails.
+    """Set a new password by the token of a mail. It ends all sessions, and all other such mails.
 
     Raises:
         AppError: VALIDATION_ERROR for a token that does not count.
@@ -92,13 +90,16 @@ async def reset_password(uow: UnitOfWork, actor: Actor, data: PasswordReset, *, 
     token = await mail_tokens.lock_valid(uow.session, digest, _RESETTING, now := utc_now())
     user = await _owner(uow, token)
     # Whose password or address is another one since has shown to be here without this mail.
-    if token is None or user is None or user.email != token.email or user.token_generation != token.token_generation:
+    if (
+        token is None
+        or user is None
+        or user.email != token.email
+        or digest_of(user.password_hash or "") != token.password_digest
+    ):
         raise _bad_token()
     token.used_at = now
-    changes = {"password_hash": password_hash, "email_verified_at": now, "token_generation": user.token_generation + 1}
-    apply(user, changes)
+    await change(uow, actor, user, {"email_verified_at": now}, password_hash)
     await uow.session.flush()
-    uow.touched_users.add(user.id)
     return CHANGED
 
 

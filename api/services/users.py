@@ -110,7 +110,7 @@ async def update_me(uow: UnitOfWork, actor: Actor, data: MeUpdate, *, identity: 
     user = await access.enter_own_account(uow, actor)
     if proven is not None and user.password_hash != proven:
         raise _wrong_password()
-    await _change(uow, actor, user, values, password_hash)
+    await change(uow, actor, user, values, password_hash)
     return user
 
 
@@ -173,7 +173,7 @@ async def update_user(uow: UnitOfWork, actor: Actor, user_id: UUID, data: UserUp
     leaves = values.get("role", UserRole.ADMIN) is not UserRole.ADMIN or values.get("disabled", False)
     if leaves and [administrator.id for administrator in administrators] == [user.id]:
         raise conflict(LAST_ADMINISTRATOR)
-    await _change(uow, actor, user, values, password_hash)
+    await change(uow, actor, user, values, password_hash)
     return user
 
 
@@ -208,17 +208,23 @@ async def _hash(values: dict[str, object], identity: Identity) -> str | None:
     return await identity.passwords.hash(password.get_secret_value()) if isinstance(password, SecretStr) else None
 
 
-async def _change(
+async def change(
     uow: UnitOfWork, actor: Actor, user: User, values: dict[str, object], password_hash: str | None
 ) -> None:
-    """Set the values. What shuts somebody out ends the sessions for good, also if the account is enabled again."""
+    """Set the values. What shuts somebody out ends the sessions for good, also if the account is enabled again.
+
+    A new address is not confirmed, unless the values say so, and gets a mail to be.
+
+    Raises:
+        AppError: CONFLICT if somebody else has the address.
+    """
     if password_hash is not None:
         values = {**values, "password_hash": password_hash}
     email = values.get("email")
     if isinstance(email, str) and email != user.email and await users.find_by_email(uow.session, email) is not None:
         # Found before the write, two who swap their addresses do not wait for each other.
         raise conflict(EMAIL_TAKEN)
-    if isinstance(email, str) and email != user.email:
+    if isinstance(email, str) and email != user.email and "email_verified_at" not in values:
         values = {**values, "email_verified_at": None}
         await enqueue(uow, SendMail(letter=LetterKind.VERIFICATION, user_id=user.id))
     if values.get("disabled") and not user.disabled:

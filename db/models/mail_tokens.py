@@ -29,7 +29,7 @@ class MailToken(Base):
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), index=True)
     # The address it was sent to, which is the one that it proves.
     email: Mapped[str] = mapped_column(String(254))
-    # As on the user when it was sent: a password that was changed since ends it.
-    token_generation: Mapped[int]
+    # Of the hash of the password that was then: one that was changed since ends it.
+    password_digest: Mapped[str] = mapped_column(String(64))
     expires_at: Mapped[datetime] = mapped_column(index=True)
     used_at: Mapped[datetime | None] = mapped_column(default=None)

@@ -18,8 +18,9 @@ from api.services.messages import create_message
 from api.services.workspaces import create_workspace
 from db.clock import utc_now
 from db.engine import Database
-from db.models import MailPurpose, MailToken, Message, Role
+from db.models import MailPurpose, MailToken, Message, Role, User
 from db.models.base import new_id
+from db.repositories import users
 from tests.doors.people import Person, World, make_person, sign_in
 
 
@@ -83,7 +84,9 @@ async def make_target(app: FastAPI, cast: Cast) -> Target:
         for job_id in jobs:
             await enqueue(uow, SendMail(letter=LetterKind.WELCOME, user_id=outsider.id), job_id=job_id)
         for purpose in (MailPurpose.VERIFICATION, MailPurpose.PASSWORD_RESET):
-            await uow.session.insert(_token(purpose, outsider))
+            owner = await users.find(uow.session, outsider.id)
+            assert owner is not None
+            await uow.session.insert(_token(purpose, owner))
     await database.jobs().cancel(jobs[1])
     refresh_token, session = await sign_in(app, cast.caller or founder)
     return Target(
@@ -101,14 +104,14 @@ async def make_target(app: FastAPI, cast: Cast) -> Target:
     )
 
 
-def _token(purpose: MailPurpose, owner: Person) -> MailToken:
+def _token(purpose: MailPurpose, owner: User) -> MailToken:
     """Return a token that was sent, and whose text is its purpose."""
     return MailToken(
         id=new_id(),
         digest=digest_of(purpose),
         purpose=purpose,
         user_id=owner.id,
-        email=owner.email,
-        token_generation=1,
+        email=owner.email or "",
+        password_digest=digest_of(owner.password_hash or ""),
         expires_at=utc_now() + timedelta(hours=1),
     )

@@ -49,7 +49,7 @@ def token(world: World, expired: timedelta) -> MailToken:
         purpose=MailPurpose.VERIFICATION,
         user_id=world.viewer.id,
         email="viewer@example.com",
-        token_generation=1,
+        password_digest=digest_of(""),
         expires_at=utc_now() - expired,
     )
 

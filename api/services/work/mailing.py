@@ -82,13 +82,13 @@ async def _note(uow: UnitOfWork, job_id: UUID, user: User, email: str, link: Lin
             purpose=link.purpose,
             user_id=user.id,
             email=email,
-            token_generation=user.token_generation,
+            password_digest=digest_of(user.password_hash or ""),
             expires_at=expires_at,
         )
         await uow.session.insert(token)
         return True
     if known.used_at is not None:
         return False
-    known.email, known.token_generation, known.expires_at = email, user.token_generation, expires_at
+    known.email, known.password_digest, known.expires_at = email, digest_of(user.password_hash or ""), expires_at
     await uow.session.flush()
     return True

@@ -41,7 +41,7 @@ def upgrade() -> None:
     sa.Column('purpose', sa.Enum('verification', 'password_reset', 'email_change', name='mailpurpose', native_enum=False, length=20), nullable=False),
     sa.Column('user_id', sa.Uuid(), nullable=False),
     sa.Column('email', sa.String(length=254), nullable=False),
-    sa.Column('token_generation', sa.Integer(), nullable=False),
+    sa.Column('password_digest', sa.String(length=64), nullable=False),
     sa.Column('expires_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('used_at', sa.DateTime(timezone=True), nullable=True),
     sa.ForeignKeyConstraint(['user_id'], ['users.id'], name=op.f('fk_mail_tokens_user_id')),
