@@ -21,6 +21,7 @@ async def test_signing_up_makes_an_account_with_a_personal_workspace_of_its_own(
     assert {key: value for key, value in account.items() if key not in ("id", "created_at", "updated_at")} == {
         "name": "Ada Lovelace",
         "email": "ada.lovelace@example.com",
+        "email_verified_at": None,
         "role": "member",
         "disabled": False,
         "personal_workspace_id": home,
