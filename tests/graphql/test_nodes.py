@@ -31,6 +31,7 @@ NODE = "query($id: ID!) { node(id: $id) { __typename id } }"
 NO_NODES = {
     "Account": "the `User` with the same id is the node",
     "SecurityEvent": "an entry of a log that is read as a list",
+    "Job": "of administrators alone, who look after it where it is listed",
     "Session": "one's own, of which there is the list",
 }
 """Types that have an id and are no nodes, and why."""
