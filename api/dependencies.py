@@ -16,6 +16,7 @@ from api.body_limit import admit_large_body
 from api.core.actor import ANONYMOUS, SYSTEM, Actor, Anonymous, require_user
 from api.core.addresses import network_of
 from api.core.errors import AppError, ErrorCode, invalid
+from api.core.idempotency import MAX_KEY, read_key
 from api.core.identity import Identity
 from api.core.media_types import is_json
 from api.core.pages import PageArguments
@@ -156,8 +157,26 @@ async def _get_own_read_unit(request: Request) -> AsyncIterator[ReadUnit]:
         yield uow
 
 
-async def _get_unit_of_work(request: Request, actor: Anyone) -> AsyncIterator[UnitOfWork]:
+async def _get_unit_of_work_anew(request: Request, actor: Anyone) -> AsyncIterator[UnitOfWork]:
     async with get_database(request).write(caller_of(request, actor)) as uow:
+        yield uow
+
+
+async def _get_unit_of_work(
+    request: Request,
+    actor: Anyone,
+    idempotency_key: Annotated[
+        str | None,
+        Header(
+            description="A name for this request, such as a UUID. Sent again within a day, at either door, it is not "
+            "done again, but answered as it was.",
+            max_length=MAX_KEY + 2,
+            examples=["0198c0de-0000-7000-8000-000000000000"],
+        ),
+    ] = None,
+) -> AsyncIterator[UnitOfWork]:
+    async with get_database(request).write(caller_of(request, actor)) as uow:
+        uow.idempotency_key = read_key(idempotency_key)
         yield uow
 
 
@@ -236,6 +255,8 @@ def page_of(query: PageQuery) -> PageArguments:
 Read = Annotated[ReadUnit, Depends(_get_read_unit, scope="function")]
 OwnRead = Annotated[ReadUnit, Depends(_get_own_read_unit, scope="function")]
 Write = Annotated[UnitOfWork, Depends(_get_unit_of_work, scope="function")]
+WriteAnew = Annotated[UnitOfWork, Depends(_get_unit_of_work_anew, scope="function")]
+"""For what answers a secret, which is kept nowhere: it takes no idempotency key, and sent again it is done again."""
 LiveHub = Annotated[Hub, Depends(get_hub)]
 InstalledDatabase = Annotated[Database, Depends(get_database)]
 InstalledIdentity = Annotated[Identity, Depends(get_identity)]

@@ -27,7 +27,8 @@ class UnitOfWork(ReadUnit):
 
     `last_seqs` holds, per workspace, the last number this transaction gave to a change; those who
     wait for changes are told after the commit and never before. `touched_users` holds the users
-    whose rights it changed, so that their open streams are looked at then.
+    whose rights it changed, so that their open streams are looked at then. `idempotency_key` is what
+    the caller calls this request, so that it can send it again.
     """
 
     session: WriteSession
@@ -35,6 +36,7 @@ class UnitOfWork(ReadUnit):
     last_seqs: dict[UUID, int] = field(default_factory=dict)
     touched_users: set[UUID] = field(default_factory=set)
     kept: Exception | None = None
+    idempotency_key: str | None = None
 
     def keep(self, error: E) -> E:
         """Return the error to raise, with which what was written so far is committed all the same.
@@ -51,3 +53,8 @@ class UnitOfWork(ReadUnit):
         """
         jobs, job_id = self.jobs(), job_id or new_id()
         await self.session.on_connection(lambda session: jobs.enqueue(session, kind, arguments, job_id))
+
+    async def undo(self) -> None:
+        """Begin anew, as if nothing had been done."""
+        await self.session.release()
+        self.last_seqs.clear()

@@ -23,6 +23,7 @@ from db.engine import Database
 from db.errors import DatabaseError
 from db.unit_of_work import ReadUnit, UnitOfWork
 from graphql_schema.batches import Batches
+from graphql_schema.idempotency import key_of_change
 from graphql_schema.shared_results import SharedResults
 
 T = TypeVar("T")
@@ -167,9 +168,12 @@ class Context(BaseContext):
         async with get_database(self._connection).read(caller_of(self._connection, self.actor)) as uow:
             yield uow
 
-    def write(self) -> AbstractAsyncContextManager[UnitOfWork]:
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[UnitOfWork]:
         """Open a write transaction. Mutations follow each other anyway."""
-        return get_database(self._connection).write(caller_of(self._connection, self.actor))
+        async with get_database(self._connection).write(caller_of(self._connection, self.actor)) as uow:
+            uow.idempotency_key = key_of_change()
+            yield uow
 
     async def turn(self) -> None:
         """Return when there is time for another part of this operation."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from graphql import (
     ExecutionResult,
+    FieldNode,
     GraphQLError,
     GraphQLLeafType,
     GraphQLObjectType,
@@ -20,6 +21,7 @@ from graphql.pyutils import Path, gather_with_cancel
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from api.core.errors import AppError, answer_too_large
+from graphql_schema.idempotency import begin_change
 from graphql_schema.json_text import encode
 
 AT_ONCE = 10
@@ -67,6 +69,7 @@ class BoundedExecutor(StrawberryGraphQLCoreExecutionContext):
         """Execute one change. What was done stays done and is told, whatever becomes of those that follow."""
         result = None
         if self._refusal is None:
+            begin_change(None if self._has_one_field() else str(path.key))
             result = super().execute_field(parent_type, source, details, path, position)
             if self.is_awaitable(result):
                 result = await result
@@ -76,6 +79,10 @@ class BoundedExecutor(StrawberryGraphQLCoreExecutionContext):
             self.handle_field_error(self._refusal, field.type, details, path)
             return None
         return result
+
+    def _has_one_field(self) -> bool:
+        selections = self.operation.selection_set.selections
+        return len(selections) == 1 and isinstance(selections[0], FieldNode)
 
     def complete_leaf_value(self, return_type: GraphQLLeafType, result: Any) -> Any:  # type: ignore[override]  # static there
         """Complete a leaf and count it."""

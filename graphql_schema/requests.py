@@ -25,6 +25,7 @@ class OperationRequest:
     query: str
     variables: dict[str, Any] | None
     operation_name: str | None
+    extensions: dict[str, Any] | None
 
 
 def misshapen(parameters: Mapping[str, Any]) -> str | None:
@@ -61,7 +62,9 @@ def read_request(content_type: str | None, body: bytes) -> OperationRequest:
         raise AppError(ErrorCode.BAD_REQUEST, wrong)
     if not parameters["query"]:
         raise AppError(ErrorCode.BAD_REQUEST, NO_DOCUMENT)
-    return OperationRequest(parameters["query"], parameters.get("variables"), parameters.get("operationName"))
+    return OperationRequest(
+        parameters["query"], *(parameters.get(name) for name in ("variables", "operationName", "extensions"))
+    )
 
 
 NO_DOCUMENT = "The query is empty."

@@ -26,6 +26,7 @@ from graphql_schema.context import Context, get_context
 from graphql_schema.errors import extensions
 from graphql_schema.event_stream import EventStream
 from graphql_schema.graphiql import ASSETS, graphiql_page
+from graphql_schema.idempotency import begin_operation
 from graphql_schema.json_text import encode, writable
 from graphql_schema.requests import read_request
 from graphql_schema.schema import NeedsStreamError, Schema, create_schema
@@ -105,6 +106,7 @@ class Router(GraphQLRouter[Context, None]):
         body = await request.body()
         await context.turn()
         operation = read_request(request.headers.get("content-type"), body)
+        begin_operation(operation.extensions)
         arguments: dict[str, Any] = {
             "query": operation.query,
             "variable_values": operation.variables,

@@ -23,6 +23,7 @@ from api.core.turns import Turns
 from db.errors import DatabaseUnavailableError
 from graphql_schema.context import Context
 from graphql_schema.errors import extensions
+from graphql_schema.idempotency import begin_operation
 from graphql_schema.socket_messages import read_message
 
 TOO_BIG = 1009
@@ -136,22 +137,25 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
             pass
         elif _may_subscribe(message["payload"]["query"]):
             if len(lasting) >= most:
-                await self._refuse(
-                    message["id"], f"Too many subscriptions on this socket, at most {most} allowed.", most
-                )
+                why = f"Too many subscriptions on this socket, at most {most} allowed."
+                await self._refuse(message["id"], AppError(ErrorCode.RATE_LIMITED, why, maximum=most))
                 return
         elif len(passing) >= most:
             # These end by themselves; until one does, nothing more is read from this client.
             await asyncio.wait(passing, return_when=asyncio.FIRST_COMPLETED)
+        try:
+            begin_operation(message["payload"].get("extensions"))
+        except AppError as error:
+            await self._refuse(message["id"], error)
+            return
         # To read and judge a document is work, even for an operation that the client ends at once: one of a user at
         # a time is begun, and until then nothing more is read from this client.
         beginnings: Turns = self.view.beginnings  # type: ignore[attr-defined]  # our router's
         async with beginnings.turn(self.context.actor.user_id):
             await super().handle_subscribe(message)
 
-    async def _refuse(self, operation_id: str, why: str, most: int) -> None:
+    async def _refuse(self, operation_id: str, error: AppError) -> None:
         """Refuse one operation as the protocol does, and let the others go on."""
-        error = AppError(ErrorCode.RATE_LIMITED, why, maximum=most)
         record = self.context.record
         record.note_error(error.code)
         refusal = GraphQLError(error.message, extensions=extensions(error, record.request_id)).formatted

@@ -6,7 +6,7 @@ from fastapi import Query, Request, Response, status
 
 from api import refresh_cookie
 from api.core.errors import ErrorCode
-from api.dependencies import Anyone, CurrentActor, Id, InstalledIdentity, Read, Write, page_of
+from api.dependencies import Anyone, CurrentActor, Id, InstalledIdentity, Read, Write, WriteAnew, page_of
 from api.problems import documented
 from api.rest import GUARDED, listing, resource_router
 from api.schemas.pages import PageQuery
@@ -30,7 +30,7 @@ router = resource_router("auth")
     responses=documented(ErrorCode.FORBIDDEN, ErrorCode.UNSUPPORTED_MEDIA_TYPE, ErrorCode.RATE_LIMITED),
 )
 async def login(
-    data: Login, uow: Write, actor: Anyone, identity: InstalledIdentity, request: Request, response: Response
+    data: Login, uow: WriteAnew, actor: Anyone, identity: InstalledIdentity, request: Request, response: Response
 ) -> AccessToken:
     """Sign in: exchange an e-mail address and its password for an access token and a refresh token.
 
@@ -45,7 +45,12 @@ async def login(
 
 @router.post("/auth/refresh", responses=documented(ErrorCode.FORBIDDEN, ErrorCode.UNSUPPORTED_MEDIA_TYPE))
 async def refresh_session(
-    data: SessionRefresh, uow: Write, actor: Anyone, identity: InstalledIdentity, request: Request, response: Response
+    data: SessionRefresh,
+    uow: WriteAnew,
+    actor: Anyone,
+    identity: InstalledIdentity,
+    request: Request,
+    response: Response,
 ) -> AccessToken:
     """Exchange a refresh token for an access token and the next refresh token. Each counts once.
 
@@ -60,7 +65,7 @@ async def refresh_session(
 
 
 @router.post("/auth/logout", status_code=status.HTTP_204_NO_CONTENT, responses=documented(ErrorCode.FORBIDDEN))
-async def logout(uow: Write, actor: CurrentActor, request: Request, response: Response) -> None:
+async def logout(uow: WriteAnew, actor: CurrentActor, request: Request, response: Response) -> None:
     """Sign out: end the session of the access token, its streams included, at once and on every server."""
     await sessions.logout(uow, actor)
     refresh_cookie.clear(request, response)

@@ -10,6 +10,7 @@ from api.core.permissions import Permission
 from api.schemas.items import ItemCreate, ItemFilter, ItemSort, ItemUpdate
 from api.services import access, log
 from api.services.edits import Expected, apply, check_version, sent
+from api.services.idempotency import idempotent
 from db.clock import utc_now
 from db.models import ChangeKind, EntityKind, Item
 from db.models.base import new_id
@@ -20,6 +21,7 @@ from db.scope import EVERYTHING
 from db.unit_of_work import ReadUnit, UnitOfWork
 
 
+@idempotent
 async def create_item(uow: UnitOfWork, actor: Actor, data: ItemCreate) -> Item:
     """Create an item, for editors.
 
@@ -83,6 +85,7 @@ async def list_items_of_owners(
     return await items.pages_of_owners(uow.session, actor.scope(), owners, _criteria(where), request)
 
 
+@idempotent
 async def update_item(
     uow: UnitOfWork, actor: Actor, item_id: UUID, data: ItemUpdate, *, expected_version: Expected = None
 ) -> Item:
@@ -105,6 +108,7 @@ async def update_item(
     return item
 
 
+@idempotent
 async def delete_item(
     uow: UnitOfWork, actor: Actor, item_id: UUID, *, permanent: bool = False, expected_version: Expected = None
 ) -> None:
@@ -124,6 +128,7 @@ async def delete_item(
         await log.record(uow, actor, item.workspace_id, [log.updated(item, before, ChangeKind.DELETED)])
 
 
+@idempotent
 async def restore_item(uow: UnitOfWork, actor: Actor, item_id: UUID) -> Item:
     """Take an item out of the trash, for editors. One that is not there stays as it is."""
     item = await _open(uow, actor, item_id, Permission.WRITE, None)

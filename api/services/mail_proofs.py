@@ -10,6 +10,7 @@ from api.core.identity import Identity
 from api.core.mail_tokens import digest_of
 from api.schemas.jobs import LetterKind, SendMail
 from api.schemas.mail import EmailChange, EmailVerification, PasswordReset, PasswordResetRequest, Receipt
+from api.services.idempotency import idempotent
 from api.services.jobs import enqueue
 from api.services.users import change, prove
 from db.clock import utc_now
@@ -26,6 +27,7 @@ _PROVING = (MailPurpose.VERIFICATION, MailPurpose.EMAIL_CHANGE)
 _RESETTING = (MailPurpose.PASSWORD_RESET,)
 
 
+@idempotent
 async def request_email_verification(uow: UnitOfWork, actor: Actor, *, identity: Identity) -> Receipt:
     """Send the caller a mail to confirm the address of the account.
 
@@ -42,6 +44,7 @@ async def request_email_verification(uow: UnitOfWork, actor: Actor, *, identity:
     return SENT
 
 
+@idempotent
 async def verify_email(uow: UnitOfWork, actor: Actor, data: EmailVerification) -> Receipt:
     """Confirm an address by the token of a mail to it; one that was asked for by `change_email` is the account's now.
 
@@ -62,6 +65,7 @@ async def verify_email(uow: UnitOfWork, actor: Actor, data: EmailVerification) -
     return CONFIRMED
 
 
+@idempotent
 async def request_password_reset(
     uow: UnitOfWork, actor: Actor, data: PasswordResetRequest, *, identity: Identity
 ) -> Receipt:
@@ -75,6 +79,7 @@ async def request_password_reset(
     return SENT_PERHAPS
 
 
+@idempotent
 async def reset_password(uow: UnitOfWork, actor: Actor, data: PasswordReset, *, identity: Identity) -> Receipt:
     """Set a new password by the token of a mail. It ends all sessions, and all other such mails.
 
@@ -103,6 +108,7 @@ async def reset_password(uow: UnitOfWork, actor: Actor, data: PasswordReset, *, 
     return CHANGED
 
 
+@idempotent
 async def change_email(uow: UnitOfWork, actor: Actor, data: EmailChange, *, identity: Identity) -> Receipt:
     """Send a mail to the address that the account shall have; it changes when `verify_email` gets its token.
 

@@ -10,6 +10,7 @@ from api.core.permissions import Permission
 from api.schemas.workspaces import MemberAdd, MemberUpdate
 from api.services import access, log
 from api.services.edits import apply, sent
+from api.services.idempotency import idempotent
 from db.models import EntityKind, Member, Role, User
 from db.paging import Page
 from db.repositories import members, users
@@ -29,6 +30,7 @@ async def list_members_of_workspaces(
     return await members.pages_of_workspaces(uow.session, actor.scope(), workspaces, page.of(members.BY_CREATED))
 
 
+@idempotent
 async def add_member(uow: UnitOfWork, actor: Actor, workspace_id: UUID, data: MemberAdd) -> Member:
     """Let a user in, for admins of the workspace.
 
@@ -54,6 +56,7 @@ async def add_member(uow: UnitOfWork, actor: Actor, workspace_id: UUID, data: Me
     return member
 
 
+@idempotent
 async def update_member(uow: UnitOfWork, actor: Actor, workspace_id: UUID, user_id: UUID, data: MemberUpdate) -> Member:
     """Give a member another role, for admins of the workspace.
 
@@ -73,6 +76,7 @@ async def update_member(uow: UnitOfWork, actor: Actor, workspace_id: UUID, user_
     return member
 
 
+@idempotent
 async def remove_member(uow: UnitOfWork, actor: Actor, workspace_id: UUID, user_id: UUID) -> None:
     """Take a member out of a workspace: oneself, or as an admin anybody.
 

@@ -10,6 +10,7 @@ from api.core.permissions import Permission, allows
 from api.schemas.messages import MessageCreate, MessageSort, MessageUpdate
 from api.services import access, log
 from api.services.edits import Expected, apply, check_version, sent
+from api.services.idempotency import idempotent
 from api.services.items import get_item, in_trash, no_item
 from db.models import EntityKind, Member, Message
 from db.models.base import new_id
@@ -19,6 +20,7 @@ from db.scope import EVERYTHING
 from db.unit_of_work import ReadUnit, UnitOfWork
 
 
+@idempotent
 async def create_message(uow: UnitOfWork, actor: Actor, data: MessageCreate) -> Message:
     """Post a message in a workspace's room or an item's thread, for editors.
 
@@ -91,6 +93,7 @@ async def list_messages_of_items(
     return await messages.pages_of_threads(uow.session, actor.scope(), item_ids, request)
 
 
+@idempotent
 async def update_message(
     uow: UnitOfWork, actor: Actor, message_id: UUID, data: MessageUpdate, *, expected_version: Expected = None
 ) -> Message:
@@ -110,6 +113,7 @@ async def update_message(
     return message
 
 
+@idempotent
 async def delete_message(uow: UnitOfWork, actor: Actor, message_id: UUID) -> None:
     """Delete a message for good, for its author and admins of the workspace."""
     message, member = await _open(uow, actor, message_id)

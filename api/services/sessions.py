@@ -10,6 +10,7 @@ from api.core.pages import PageArguments
 from api.core.refresh_tokens import RefreshToken, RefreshTokenError
 from api.schemas.sessions import AccessToken, RevokedSessions, SessionRefresh
 from api.services import access, security
+from api.services.idempotency import idempotent
 from db.clock import utc_now
 from db.models import SecurityEventKind, User, UserSession
 from db.models.base import new_id
@@ -106,6 +107,7 @@ async def list_sessions(uow: ReadUnit, actor: Actor, *, page: PageArguments) -> 
     return await sessions.page(uow.session, caller.id, caller.session_id, page.of(sessions.NEWEST_FIRST))
 
 
+@idempotent
 async def revoke_session(uow: UnitOfWork, actor: Actor, session_id: UUID) -> None:
     """End one of one's own sessions.
 
@@ -115,6 +117,7 @@ async def revoke_session(uow: UnitOfWork, actor: Actor, session_id: UUID) -> Non
     await _end_own(uow, actor, session_id, SecurityEventKind.SESSION_REVOKED)
 
 
+@idempotent
 async def revoke_all_sessions(uow: UnitOfWork, actor: Actor) -> RevokedSessions:
     """End all of one's own sessions except the one that asks: that one `logout` ends.
 

@@ -15,6 +15,7 @@ from api.schemas.jobs import LetterKind, SendMail
 from api.schemas.users import MeUpdate, UserCreate, UserUpdate
 from api.services import access, log, security, sessions, workspaces
 from api.services.edits import apply, sent
+from api.services.idempotency import idempotent
 from api.services.jobs import enqueue
 from db.clock import utc_now
 from db.errors import ConstraintViolatedError
@@ -28,6 +29,7 @@ EMAIL_TAKEN = "This e-mail address has an account already."
 LAST_ADMINISTRATOR = "This is the last administrator; make another one first."
 
 
+@idempotent
 async def create_user(uow: UnitOfWork, actor: Actor, data: UserCreate, *, identity: Identity) -> User:
     """Create an account with its personal workspace. Who signs up is sent a mail to confirm the address.
 
@@ -93,6 +95,7 @@ async def get_me(uow: ReadUnit, actor: Actor) -> User:
     return user
 
 
+@idempotent
 async def update_me(uow: UnitOfWork, actor: Actor, data: MeUpdate, *, identity: Identity) -> User:
     """Change the caller's own account. A new password ends all other sessions.
 
@@ -160,6 +163,7 @@ async def get_users(uow: ReadUnit, _actor: Actor, ids: Sequence[UUID]) -> Sequen
     return [found.get(user_id) for user_id in ids]
 
 
+@idempotent
 async def update_user(uow: UnitOfWork, actor: Actor, user_id: UUID, data: UserUpdate, *, identity: Identity) -> User:
     """Change an account, for administrators.
 
@@ -177,6 +181,7 @@ async def update_user(uow: UnitOfWork, actor: Actor, user_id: UUID, data: UserUp
     return user
 
 
+@idempotent
 async def delete_user(uow: UnitOfWork, actor: Actor, user_id: UUID) -> None:
     """Delete an account, for administrators.
 

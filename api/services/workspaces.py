@@ -10,6 +10,7 @@ from api.core.permissions import Permission
 from api.schemas.workspaces import WorkspaceCreate, WorkspaceUpdate
 from api.services import access, log
 from api.services.edits import Expected, apply, check_version, sent
+from api.services.idempotency import idempotent
 from db.models import Member, Role, User, Workspace
 from db.models.base import new_id
 from db.paging import Page
@@ -17,6 +18,7 @@ from db.repositories import members, tombstones, workspaces
 from db.unit_of_work import ReadUnit, UnitOfWork
 
 
+@idempotent
 async def create_workspace(uow: UnitOfWork, actor: Actor, data: WorkspaceCreate) -> Workspace:
     """Create a workspace; the caller becomes its first admin.
 
@@ -68,6 +70,7 @@ async def get_roles(uow: ReadUnit, actor: Actor, ids: Sequence[UUID]) -> Sequenc
     return [roles.get(workspace_id) for workspace_id in ids]
 
 
+@idempotent
 async def update_workspace(
     uow: UnitOfWork, actor: Actor, workspace_id: UUID, data: WorkspaceUpdate, *, expected_version: Expected = None
 ) -> Workspace:
@@ -81,6 +84,7 @@ async def update_workspace(
     return workspace
 
 
+@idempotent
 async def delete_workspace(uow: UnitOfWork, actor: Actor, workspace_id: UUID) -> None:
     """Delete a workspace with all it holds, for its admins.
 

@@ -2,6 +2,7 @@
 
 from db.models.base import Base
 from db.models.changes import Change, ChangeKind, EntityKind
+from db.models.idempotency import DoneRequest
 from db.models.items import Item, ItemStatus
 from db.models.jobs import Job, JobStatus, OutboxMail, Worker
 from db.models.mail_tokens import MailPurpose, MailToken
@@ -17,6 +18,7 @@ __all__ = [
     "Base",
     "Change",
     "ChangeKind",
+    "DoneRequest",
     "EntityKind",
     "Item",
     "ItemStatus",

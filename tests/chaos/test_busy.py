@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
@@ -94,7 +94,9 @@ async def test_a_busy_workspace_stops_nobody_else(app: FastAPI, door: Door, worl
             for _ in range(4)
             for write in (
                 make_item(door, world),
-                door.call("update_item", token=world.admin.token, id=item["id"], data={"priority": 3}),
+                door.call(
+                    "update_item", token=world.admin.token, id=item["id"], data={"priority": 3}, key=str(uuid4())
+                ),
                 door.call("update_message", token=token, id=message["id"], data={"body": "These"}),
             )
         ]

@@ -56,6 +56,7 @@ class Door(Protocol):
         token: str | None = None,
         data: Any = None,
         expected_version: Any = None,
+        key: Any = None,
         **arguments: Any,
     ) -> Any:
         """Call an operation.
@@ -65,6 +66,7 @@ class Door(Protocol):
             token: the access token of who calls.
             data: the body, with REST's names and values.
             expected_version: the version for `If-Match` or `expectedVersion`.
+            key: the name under which it may be sent again, for `Idempotency-Key` or `idempotencyKey`.
             arguments: path and query parameters by REST's names.
 
         Returns:
@@ -98,6 +100,7 @@ class RestDoor:
         token: str | None = None,
         data: Any = None,
         expected_version: Any = None,
+        key: Any = None,
         **arguments: Any,
     ) -> Any:
         """Send the request."""
@@ -107,6 +110,8 @@ class RestDoor:
         headers = _authorization(token)
         if expected_version is not None:
             headers["If-Match"] = f'"{expected_version}"'
+        if key is not None:
+            headers["Idempotency-Key"] = key
         response = await self.client.request(
             method, path, json=data, params={k: v for k, v in arguments.items() if v is not None}, headers=headers
         )
@@ -158,6 +163,7 @@ class GraphQLDoor:
         token: str | None = None,
         data: Any = None,
         expected_version: Any = None,
+        key: Any = None,
         **arguments: Any,
     ) -> Any:
         """Send the document."""
@@ -176,9 +182,8 @@ class GraphQLDoor:
             for key, value in values.items()
         }
         document = _document(kind, name, definition, list(variables), with_total=bool(with_total))
-        response = await self.client.post(
-            "/graphql", json={"query": document, "variables": variables}, headers=_authorization(token)
-        )
+        body = {"query": document, "variables": variables, "extensions": {"idempotencyKey": key}}
+        response = await self.client.post("/graphql", json=body, headers=_authorization(token))
         answer = response.json()
         if answer.get("errors"):
             error = answer["errors"][0]

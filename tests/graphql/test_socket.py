@@ -126,3 +126,31 @@ async def test_an_answer_to_who_was_closed_meanwhile_is_no_mistake_of_the_applic
     connection.writable.set()
     with pytest.raises(ClientDisconnected):
         await sending
+
+
+async def test_each_operation_of_a_socket_has_its_own_key(live_server: LiveServer) -> None:
+    mutation = 'mutation { createWorkspace(input: {name: "Once"}) { id } }'
+
+    def subscribe(number: str, key: str | None) -> str:
+        extensions = {"idempotencyKey": key}
+        return json.dumps({"id": number, "type": "subscribe", "payload": {"query": mutation, "extensions": extensions}})
+
+    async with socket(live_server) as connection:
+        token = await sign_in(live_server)
+        await exchange(connection, type="connection_init", payload={"Authorization": token})
+        keys = {"1": "a", "2": "b", "3": "a", "4": None, "5": "x" * 256}
+        for number, key in keys.items():
+            await connection.send(subscribe(number, key))
+        made: dict[str, str] = {}
+        refused = None
+        while len(made) < 4 or refused is None:
+            message = json.loads(await connection.recv())
+            if message["type"] == "next":
+                made[message["id"]] = message["payload"]["data"]["createWorkspace"]["id"]
+            elif message["type"] == "error":
+                refused = message
+
+    assert made["1"] == made["3"]
+    assert len(set(made.values())) == 3
+    assert refused["id"] == "5"
+    assert refused["payload"][0]["extensions"]["code"] == "VALIDATION_ERROR"
