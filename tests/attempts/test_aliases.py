@@ -34,6 +34,9 @@ async def client(app: FastAPI) -> Any:
         yield client
 
 
+RESET = (
+    'resetPassword(input: {token: "x", password: "Correct horse 1", passwordConfirm: "Correct horse 1"}) { message }'
+)
 SKIPPED = LOGIN.replace(") {", ") @include(if: $no) {")
 
 
@@ -55,6 +58,7 @@ async def test_each_alias_is_an_attempt(client: httpx.AsyncClient) -> None:
 HIDING_PLACES = {
     "aliases": f"mutation {{ {many(6)} }}",
     "different fields": f"mutation {{ {many(5)} {CREATE} }}",
+    "a reset": f"mutation {{ {many(5)} {RESET} }}",
     "a fragment": f"mutation {{ ...F ...F ...F }} fragment F on Mutation {{ {many(2)} }}",
     "nested fragments": f"""mutation {{ ...A }} fragment A on Mutation {{ ...B ...B }}
         fragment B on Mutation {{ ...C ...C }} fragment C on Mutation {{ {many(2)} }}""",
