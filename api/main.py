@@ -26,7 +26,7 @@ from api.routers import API_ROUTERS, SERVICE_ROUTERS
 from api.services.live.bus import LocalBus, RedisBus
 from api.services.live.hub import Hub
 from api.services.live.options import HubOptions
-from api.services.retention import keep_tidy
+from api.services.retention import keep_trimmed
 from api.shutdown import at_exit_signal, end_with_parent
 from api.working import working
 from db.engine import Database, Shares
@@ -63,7 +63,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         async with (
             hub.running(),
             shared_results.running(),
-            _tidying(database, settings.log_retention_days),
+            _trimming(database, settings.log_retention_days),
             working(settings, database),
         ):
             # What is there for good is no longer looked through for garbage, which held everybody for 0.1 s.
@@ -125,12 +125,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 
 @asynccontextmanager
-async def _tidying(database: Database, days: int | None) -> AsyncIterator[None]:
-    """Remove what is old for the length of the block."""
-    task = asyncio.create_task(keep_tidy(database, days=days))
+async def _trimming(database: Database, days: int | None) -> AsyncIterator[None]:
+    """Keep the logs trimmed for the length of the block, if they are to be trimmed at all."""
+    task = asyncio.create_task(keep_trimmed(database, days=days)) if days else None
     try:
         yield
     finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        if task is not None:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task

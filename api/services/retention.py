@@ -1,4 +1,4 @@
-"""What is removed by the clock: changes older than `LOG_RETENTION_DAYS`, and requests that nobody sends again."""
+"""Trimming the change log: what is older than `LOG_RETENTION_DAYS` goes, workspace by workspace."""
 
 import asyncio
 from datetime import timedelta
@@ -6,7 +6,6 @@ from datetime import timedelta
 import structlog
 
 from api.core.actor import SYSTEM, Actor
-from api.services.idempotency import forget_old_requests
 from db.clock import utc_now
 from db.engine import Database
 from db.errors import DatabaseError
@@ -14,7 +13,7 @@ from db.repositories import changes, workspaces
 
 logger = structlog.get_logger("twofold.retention")
 
-TIDY_EVERY_SECONDS = 3600.0
+TRIM_EVERY_SECONDS = 3600.0
 
 
 async def trim_logs(database: Database, actor: Actor, *, days: int) -> int:
@@ -39,16 +38,14 @@ async def trim_logs(database: Database, actor: Actor, *, days: int) -> int:
     return trimmed
 
 
-async def keep_tidy(database: Database, *, days: int | None) -> None:
-    """Trim all logs, if they are to be trimmed at all, and forget old requests, now and every hour, until cancelled."""
+async def keep_trimmed(database: Database, *, days: int) -> None:
+    """Trim all logs now and every hour, until cancelled."""
     while True:
         try:
-            trimmed = await trim_logs(database, SYSTEM, days=days) if days else 0
-            async with database.write() as uow:
-                await forget_old_requests(uow, SYSTEM)
+            trimmed = await trim_logs(database, SYSTEM, days=days)
         except DatabaseError as error:
-            logger.warning("old entries were not removed", error=type(error).__name__)
+            logger.warning("the logs were not trimmed", error=type(error).__name__)
         else:
             if trimmed:
                 logger.info("old changes were removed", workspaces=trimmed)
-        await asyncio.sleep(TIDY_EVERY_SECONDS)
+        await asyncio.sleep(TRIM_EVERY_SECONDS)

@@ -170,8 +170,8 @@ def old_url(request: pytest.FixtureRequest, tmp_path: Path, worker: str) -> Iter
 async def test_the_migration_learns_what_is_there_and_can_be_taken_back(old_url: str) -> None:
     database = Database(old_url)
     await migrate.upgrade(database)
-    await migrate.downgrade(database, "0003")
     await fill(database, "Old seeds")
+    await migrate.downgrade(database, "0003")
     await migrate.upgrade(database)
     assert await found(database, "seeds") == ["Old seeds"]
     await fill(database, "New seeds")
@@ -192,6 +192,8 @@ async def test_without_the_right_to_create_the_extension_every_item_is_looked_at
         f"CREATE ROLE {role} LOGIN",
         f"GRANT USAGE, CREATE ON SCHEMA public TO {role}",
         f"REVOKE CREATE ON DATABASE {url.database} FROM PUBLIC",
+        "DROP SCHEMA dbos CASCADE",
+        f"CREATE SCHEMA dbos AUTHORIZATION {role}",
     )
     try:
         await migrate.upgrade(poor)

@@ -3,7 +3,9 @@
 from datetime import date, datetime, timedelta
 from uuid import NAMESPACE_URL, UUID, uuid5
 
+from api.core.actor import SYSTEM
 from api.schemas.jobs import Sweep
+from api.services.idempotency import forget_old_requests
 from api.services.work.tools import Tools
 from db.clock import utc_now
 from db.models import JobStatus
@@ -30,11 +32,12 @@ def job_id_of(day: date) -> UUID:
 
 
 async def sweep(tools: Tools, _job_id: UUID, _data: Sweep) -> None:
-    """Remove expired tokens, old mails of the outbox, and jobs that ended long ago."""
+    """Remove expired tokens, old mails of the outbox, keys of old requests, and jobs that ended long ago."""
     now = utc_now()
     async with tools.database.write() as uow:
         await mail_tokens.remove_expired(uow.session, now - KEEP_TOKENS)
         await outbox.remove_before(uow.session, now - KEEP_OUTBOX)
+        await forget_old_requests(uow, SYSTEM)
     await _forget_jobs(tools, now - KEEP_DONE, [JobStatus.DONE])
     await _forget_jobs(tools, now - KEEP_DEAD, [JobStatus.FAILED, JobStatus.STUCK, JobStatus.CANCELLED])
 
