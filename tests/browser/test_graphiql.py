@@ -1,5 +1,7 @@
 """The GraphiQL page in a real browser, against the running application."""
 
+from uuid import uuid4
+
 import httpx
 import pytest
 from playwright.async_api import expect
@@ -113,18 +115,19 @@ async def test_signing_out_ends_the_session_at_the_server(visit: Visit) -> None:
 
 
 async def test_who_has_no_account_signs_up_in_the_bar(visit: Visit) -> None:
+    address = f"{uuid4().hex}@example.com"
     await visit.open()
     page = visit.page
     await page.get_by_role("button", name="Sign up").click()
     await page.get_by_label("Name").fill("Ada")
-    await page.get_by_label("E-mail").fill("ada@example.com")
+    await page.get_by_label("E-mail").fill(address)
     await page.get_by_label("Password").fill("short")
     await page.get_by_role("button", name="Sign up").click()
     await expect(page.get_by_role("status")).to_contain_text("It must have at least 8 characters")
     await page.get_by_label("Password").fill("Analytical1")
     await page.get_by_role("button", name="Sign up").click()
     await expect(page.get_by_text("Signed in as Ada")).to_be_visible()
-    body, _ = await visit.run_tab("WhoAmI", shown="ada@example.com")
+    body, _ = await visit.run_tab("WhoAmI", shown=address)
     assert body["data"]["me"]["name"] == "Ada"
 
 
