@@ -108,6 +108,16 @@ class Guarded(asyncio.Protocol):
             self.book.leave(*self._counted)
             self._counted = None
 
+    def linger(self) -> asyncio.TimerHandle:
+        """Say that nothing follows, and let what still arrives be thrown away; return the timer that ends that.
+
+        Closing at once would reset the connection, and take the last words with it if the client has not read them.
+        """
+        self.transport.resume_reading()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        return self.loop.call_later(LINGER_SECONDS, self.transport.abort)
+
     def pause_writing(self) -> None:
         """Begin to look whether the client takes anything: the buffer is full."""
         super().pause_writing()

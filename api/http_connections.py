@@ -15,7 +15,7 @@ import httptools
 import structlog
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-from api.connections import LINGER_SECONDS, Connections, Guarded, room_for
+from api.connections import Connections, Guarded, room_for
 from api.core.connection_limits import ConnectionLimits
 from api.core.hang_ups import hang_up
 from api.socket_connections import SocketProtocol
@@ -300,7 +300,7 @@ class RequestProtocol(Guarded, HttpToolsProtocol):
             self._hang_up.set()
         if answering is not None or self._phase != "body":
             self._write(status)
-        self._linger()
+        self._clock = self.linger()
 
     def _close_after_answer(self) -> None:
         """Close the connection after its last answer, and linger if the client is still sending."""
@@ -308,19 +308,9 @@ class RequestProtocol(Guarded, HttpToolsProtocol):
             self._refused = True
             self._stop_clock()
             self.book.release(self)
-            self._linger()
+            self._clock = self.linger()
         else:
             self.transport.close()
-
-    def _linger(self) -> None:
-        """Say that nothing follows, and throw away what still arrives: closing at once would reset the connection.
-
-        A reset takes the answer with it, if the client has not read it yet.
-        """
-        self.flow.resume_reading()
-        if self.transport.can_write_eof():
-            self.transport.write_eof()
-        self._clock = self.loop.call_later(LINGER_SECONDS, self.transport.abort)
 
     def _write(self, status: int) -> None:
         sentence = SENTENCES[status]

@@ -7,7 +7,7 @@ from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import CloseCode, Frame
 
-from api.connections import LINGER_SECONDS, Connections, Guarded
+from api.connections import Connections, Guarded
 
 SLICE_BYTES = 4096
 """So much is read before looking again whether to go on."""
@@ -92,18 +92,15 @@ class SocketProtocol(Guarded, WebSocketsSansIOProtocol):
             super().send_receive_event_to_app()
 
     def handle_parser_exception(self) -> None:
-        """Say why the connection ends, and linger: what still arrives would reset it, and the reason would be lost."""
+        """Say why the connection ends, and linger."""
         self._given_up = True
         closing = self.conn.close_sent
         assert closing is not None  # noqa: S101 - that is what went wrong
         self.queue.put_nowait({"type": "websocket.disconnect", "code": closing.code, "reason": closing.reason})
         self.transport.write(b"".join(self.conn.data_to_send()))
         self.close_sent = True
-        self.transport.resume_reading()
-        if self.transport.can_write_eof():
-            self.transport.write_eof()
         # With a timer, uvicorn leaves it to that to close the connection.
-        self.close_timer = self.loop.call_later(LINGER_SECONDS, self.transport.abort)
+        self.close_timer = self.linger()
 
     def _count_fragment(self, frame: Frame) -> None:
         if not frame.fin and len(frame.data) < LEAST_FRAGMENT_BYTES:

@@ -203,4 +203,5 @@ def _unstoppable(what: str) -> Iterator[None]:
         # Whoever asks for something meanwhile is told.
         return
     except Exception:
+        # Whatever it is: the hub is everybody's, and goes on with the next beat.
         logger.exception("the hub stumbled", at=what)
