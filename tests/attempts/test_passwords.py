@@ -1,6 +1,8 @@
 """Passwords are hashed as many at a time as there are processors for, in a queue that has an end."""
 
 import asyncio
+import os
+import sys
 import threading
 from collections.abc import AsyncIterator
 from typing import Any
@@ -12,7 +14,7 @@ from fastapi import FastAPI
 from api.core import passwords
 from api.core.errors import AppError
 from api.core.hang_ups import hang_up
-from api.core.passwords import AT_ONCE, Passwords, at_once
+from api.core.passwords import AT_ONCE, NICENESS, Passwords, at_once
 from tests.chaos.waiting import until
 from tests.conftest import AppFactory
 from tests.connections.wire import post, wire
@@ -151,3 +153,30 @@ async def test_a_client_that_hangs_up_gives_its_place_to_others(
         async with httpx.AsyncClient(base_url=url) as client:
             answer = await client.post("/api/auth/login", json={"email": "ada@example.com", "password": "x"})
         assert answer.status_code == 401
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have a niceness of their own on Linux alone")
+async def test_a_hash_stands_back_behind_the_event_loop() -> None:
+    class Asked(Passwords):
+        def _verify(self, password: str, password_hash: str | None) -> bool:  # noqa: ARG002 - as the real one
+            return niceness() == niceness_of_the_loop + NICENESS
+
+    def niceness() -> int:
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    niceness_of_the_loop = niceness()
+    assert await Asked().verify("", None)
+    assert niceness() == niceness_of_the_loop
+
+
+async def test_who_gives_up_leaves_the_turn_to_others_only_when_the_thread_is_done() -> None:
+    held = Held(4)
+    first = [asyncio.create_task(held.verify("", None)) for _ in range(AT_ONCE)]
+    await until(lambda: _is(held.begun == AT_ONCE))
+    for task in first:
+        task.cancel()
+    await asyncio.wait(first)
+    [second] = await queued(held, 1)
+    held.go.set()
+    assert await second
+    assert held.begun == AT_ONCE + 1

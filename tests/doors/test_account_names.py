@@ -67,3 +67,16 @@ async def test_an_address_of_any_length_is_judged_at_once(door: Door, world: Wor
         with pytest.raises(DoorError) as refused:
             await log_in(door, written)
         assert refused.value.paths == {"email"}
+
+
+@pytest.mark.parametrize("changed", [False, True])
+async def test_a_password_is_the_same_however_a_keyboard_composes_its_letters(door: Door, changed: bool) -> None:
+    composed, apart = "Caf\u00e9 in M\u00fcnchen", "Cafe\u0301 in Mu\u0308nchen"
+    password = PASSWORD if changed else composed
+    await sign_up(door, password=password, password_confirm=password)
+    if changed:
+        session = await door.call("login", data={"email": "ada@example.com", "password": password})
+        change = {"password": apart, "password_confirm": apart, "current_password": password}
+        await door.call("update_me", token=session["access_token"], data=change)
+    for typed in (composed, apart):
+        await door.call("login", data={"email": "ada@example.com", "password": typed})
