@@ -26,6 +26,10 @@ from db.models import Item, UserRole
 from db.models.base import new_id
 from tests.live import NO_CERTIFICATES, LiveServer
 
+SILENCE_SECONDS = 60.0
+"""A stream on which not even a comment came for so long is lost. A system that throws away what does not fit into a
+small window may never tell its receiver that the sender hung up."""
+
 KINDS = ("socket", "rest_sse", "graphql_sse")
 
 DOCUMENT = """subscription($w: UUID!, $after: BigInt) {
@@ -118,8 +122,9 @@ class EventSourceSubscriber:
         """Return the number of the next event."""
         while True:
             try:
-                line = (await self._reader.readline()).decode()
-            except ConnectionError as error:
+                async with asyncio.timeout(SILENCE_SECONDS):
+                    line = (await self._reader.readline()).decode()
+            except (ConnectionError, TimeoutError) as error:
                 raise ConnectionLostError from error
             if not line.endswith("\n"):
                 # Cut off, perhaps in the middle of an event, which then was none.
