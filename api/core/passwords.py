@@ -8,7 +8,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -44,7 +44,9 @@ T = TypeVar("T")
 def _stand_back() -> None:
     # On Linux alone a thread has a niceness of its own, which the threads that it starts inherit (setpriority(2)).
     if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+        # Where a sandbox forbids it, hashes are as urgent as all else, and still right.
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
 
 
 class Passwords:
@@ -89,10 +91,14 @@ class Passwords:
     async def _run(self, whose: Collection[str], work: Callable[[], T]) -> T:
         async with self._place(whose):
             await self._turn()
-        running = asyncio.get_running_loop().run_in_executor(self._threads, work)
-        running.add_done_callback(lambda _: self._turns.release())
         # A thread cannot be stopped: the turn lasts until it is done, whoever has gone meanwhile.
-        return await asyncio.shield(running)
+        return await asyncio.shield(self._in_thread(work))
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        finally:
+            self._turns.release()
 
     @asynccontextmanager
     async def _place(self, whose: Collection[str]) -> AsyncIterator[None]:

@@ -180,3 +180,25 @@ async def test_who_gives_up_leaves_the_turn_to_others_only_when_the_thread_is_do
     held.go.set()
     assert await second
     assert held.begun == AT_ONCE + 1
+
+
+async def test_a_sandbox_that_forbids_to_stand_back_stops_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(*_: int) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "setpriority", forbidden)
+    queue = Passwords(memory_kib=32)
+    assert await queue.verify("right", await queue.hash("right"))
+
+
+async def test_a_thread_that_cannot_be_started_takes_no_turn_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def exhausted(*_: Any) -> None:
+        raise RuntimeError("can't start new thread")
+
+    queue = Passwords(memory_kib=32)
+    with monkeypatch.context() as patched:
+        patched.setattr(queue._threads, "submit", exhausted)
+        for _ in range(AT_ONCE):
+            with pytest.raises(RuntimeError, match="can't start"):
+                await queue.hash("right")
+    assert await queue.verify("right", await queue.hash("right"))
