@@ -12,7 +12,6 @@ from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
 from starlette.requests import HTTPConnection
 
-from api.body_limit import admit_large_body
 from api.core.actor import ANONYMOUS, SYSTEM, Actor, Anonymous, require_user
 from api.core.addresses import network_of
 from api.core.errors import AppError, ErrorCode, invalid
@@ -20,9 +19,10 @@ from api.core.idempotency import MAX_KEY, read_key
 from api.core.identity import Identity
 from api.core.media_types import is_json
 from api.core.pages import PageArguments
-from api.request_log import record_of
 from api.schemas.pages import PageQuery
 from api.schemas.scalars import Uuid
+from api.server.body_limit import admit_large_body
+from api.server.request_log import record_of
 from api.services import auth
 from api.services.edits import Expected
 from api.services.live.hub import Hub

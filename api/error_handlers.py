@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.core.errors import INTERNAL, AppError, ErrorCode, from_pydantic, to_app_error
 from api.problems import problem_response
-from api.request_log import record_of
+from api.server.request_log import record_of
 from db.errors import DatabaseError
 
 _BY_STATUS: Mapping[int, tuple[ErrorCode, str]] = {

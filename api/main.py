@@ -13,25 +13,25 @@ import structlog
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
-from api.body_limit import BodyLimitMiddleware
 from api.config import Settings, load_settings
 from api.core.pace import Pace
 from api.docs_page import docs_page
 from api.error_handlers import LastResortMiddleware, install_error_handlers
-from api.head import HeadMiddleware
-from api.logs import configure_logging
 from api.openapi import DESCRIPTION, SERVERS, TAGS, describe
-from api.request_log import RequestLogMiddleware
 from api.routers import API_ROUTERS, SERVICE_ROUTERS
+from api.server.body_limit import BodyLimitMiddleware
+from api.server.head import HeadMiddleware
+from api.server.logs import configure_logging
+from api.server.request_log import RequestLogMiddleware
+from api.server.shutdown import at_exit_signal, end_with_parent
+from api.server.working import working
 from api.services.live.bus import LocalBus, RedisBus
 from api.services.live.hub import Hub
 from api.services.live.options import HubOptions
 from api.services.retention import keep_trimmed
-from api.shutdown import at_exit_signal, end_with_parent
-from api.working import working
 from db.engine import Database, Shares
-from graphql_schema.router import graphql_router
-from graphql_schema.shared_results import SharedResults
+from graphql_schema.door.router import graphql_router
+from graphql_schema.door.shared_results import SharedResults
 
 logger = structlog.get_logger("twofold")
 

@@ -12,7 +12,7 @@ from api.services import changes, users
 from api.services.changes import Stretch
 from db.models import Change as ChangeRow
 from db.models import User as UserRow
-from graphql_schema.context import Info
+from graphql_schema.door.context import Info
 from graphql_schema.from_pydantic import from_output
 from graphql_schema.nodes import Node
 from graphql_schema.scalars import BigInt

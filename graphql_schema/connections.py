@@ -10,7 +10,7 @@ from api.core.errors import invalid
 from api.core.pages import PageArguments
 from api.schemas.pages import DEFAULT_LIMIT, MAX_LIMIT
 from db.paging import Page
-from graphql_schema.context import Info
+from graphql_schema.door.context import Info
 
 Node = TypeVar("Node")
 

@@ -10,7 +10,7 @@ from db.models import Job as JobRow
 from db.models import JobStatus
 from db.paging import Page
 from graphql_schema.connections import After, Before, Connection, First, Last, page_arguments
-from graphql_schema.context import Info
+from graphql_schema.door.context import Info
 from graphql_schema.from_pydantic import from_output
 from graphql_schema.types import Id
 

@@ -19,9 +19,9 @@ from api.services.live.events import Event, changes_of, items_of, messages_of
 from api.services.live.streams import Stream
 from db.models import EntityKind
 from db.models import User as UserRow
-from graphql_schema.context import Info
+from graphql_schema.door.context import Info
+from graphql_schema.execution.price import cost_of
 from graphql_schema.from_pydantic import model_or
-from graphql_schema.price import cost_of
 from graphql_schema.scalars import BigInt
 from graphql_schema.types import WHERE
 

@@ -6,7 +6,7 @@ import strawberry
 
 from api.schemas import mail as schemas
 from api.services import mail_proofs
-from graphql_schema.context import Info
+from graphql_schema.door.context import Info
 from graphql_schema.from_pydantic import ModelInput, from_input, from_output
 from graphql_schema.types import INPUT, PUBLIC
 

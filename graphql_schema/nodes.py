@@ -11,7 +11,7 @@ from api.schemas.pages import MAX_LIMIT
 from api.schemas.types import AtMost
 from api.services.nodes import Node as NodeRow
 from api.services.nodes import get_nodes
-from graphql_schema.context import Info
+from graphql_schema.door.context import Info
 from graphql_schema.ids import read_key
 
 Ids = Annotated[list[strawberry.ID], strawberry.argument(description=f"The ids, at most {MAX_LIMIT}.")]

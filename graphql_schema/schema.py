@@ -15,26 +15,26 @@ from strawberry.types.graphql import OperationType
 from api.config import Settings
 from api.core.errors import AppError, ErrorCode
 from graphql_schema.changes import ChangeQuery
-from graphql_schema.context import Context
-from graphql_schema.documents import Documents
-from graphql_schema.errors import hide_suggestions, render_errors
-from graphql_schema.identification import Identification
+from graphql_schema.door.context import Context
+from graphql_schema.door.errors import hide_suggestions, render_errors
+from graphql_schema.door.identification import Identification
+from graphql_schema.door.sharing import SharingExecutor
+from graphql_schema.execution.documents import Documents
+from graphql_schema.execution.limits import Limits, limit_queries
+from graphql_schema.execution.secrets_limit import SecretsLimit
+from graphql_schema.execution.variables import VariableCheck
 from graphql_schema.ids import FormerName, take_uuids
 from graphql_schema.items import ItemMutation, ItemQuery
 from graphql_schema.jobs import JobMutation, JobQuery
-from graphql_schema.limits import Limits, limit_queries
 from graphql_schema.live import Subscription
 from graphql_schema.mail import MailMutation
 from graphql_schema.members import MemberMutation, MemberQuery
 from graphql_schema.messages import MessageMutation, MessageQuery
 from graphql_schema.nodes import NodeQuery
 from graphql_schema.scalars import SCALARS, read_json_literals
-from graphql_schema.secrets_limit import SecretsLimit
 from graphql_schema.security import SecurityQuery
 from graphql_schema.sessions import SessionMutation, SessionQuery
-from graphql_schema.sharing import SharingExecutor
 from graphql_schema.users import UserMutation, UserQuery
-from graphql_schema.variables import VariableCheck
 from graphql_schema.workspaces import WorkspaceMutation, WorkspaceQuery
 
 ANSWERED_ONCE = (OperationType.QUERY, OperationType.MUTATION)

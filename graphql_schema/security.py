@@ -11,7 +11,7 @@ from db.models import SecurityEvent as SecurityEventRow
 from db.models import SecurityEventKind
 from db.paging import Page
 from graphql_schema.connections import After, Before, Connection, First, Last, page_arguments
-from graphql_schema.context import Info
+from graphql_schema.door.context import Info
 from graphql_schema.from_pydantic import from_output
 
 OfUser = Annotated[UUID | None, strawberry.argument(description="About this account only.")]

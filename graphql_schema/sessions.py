@@ -11,7 +11,7 @@ from api.services import auth, sessions
 from db.models import UserSession
 from db.paging import Page
 from graphql_schema.connections import After, Before, Connection, First, Last, page_arguments
-from graphql_schema.context import Info
+from graphql_schema.door.context import Info
 from graphql_schema.from_pydantic import ModelInput, from_input, from_output
 from graphql_schema.types import INPUT, PUBLIC, Deleted, Id
 

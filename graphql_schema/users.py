@@ -13,7 +13,7 @@ from db.models import User as UserRow
 from db.models import Workspace as WorkspaceRow
 from db.paging import Page
 from graphql_schema.connections import After, Before, Connection, First, Last, page_arguments
-from graphql_schema.context import Info
+from graphql_schema.door.context import Info
 from graphql_schema.from_pydantic import ModelInput, from_input, from_output, model_or
 from graphql_schema.nodes import Node
 from graphql_schema.types import INPUT, ORDER, PERSONAL, PUBLIC, WHERE, Deleted, Id

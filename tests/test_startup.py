@@ -15,7 +15,7 @@ import httpx
 import pytest
 from sqlalchemy import make_url
 
-from api.startup import unreachable
+from api.server.startup import unreachable
 from db.engine import Database
 from db.errors import DiskFullError
 from tests.databases import POSTGRESQL, require_postgresql

@@ -12,11 +12,11 @@ from api.core.actor import ANONYMOUS
 from api.core.errors import INTERNAL, AppError, ErrorCode, to_app_error
 from api.dependencies import Id, InstalledIdentity, LiveHub, caller_of, get_database, header_of, identify
 from api.problems import documented
-from api.request_log import record_of
 from api.rest import GUARDED, resource_router
 from api.schemas.changes import ChangeRead
 from api.schemas.items import ItemFilter
 from api.schemas.streams import ItemEventRead, StreamQuery
+from api.server.request_log import record_of
 from api.services import auth
 from api.services.live.events import Event, changes_of, items_of
 from api.services.live.streams import Stream, open_stream

@@ -7,7 +7,7 @@ import pytest
 from playwright.async_api import expect
 
 from api.core.assets import DEFAULT_CDN, content_security_policy
-from graphql_schema.graphiql import ASSETS, graphiql_page
+from graphql_schema.door.graphiql import ASSETS, graphiql_page
 from tests.browser.visit import LOGIN_PATH, REFRESH_PATH, Visit
 
 A_YEAR = 365 * 24 * 3600 * 1000  # in milliseconds

@@ -11,7 +11,7 @@ from playwright.async_api import Browser, ConsoleMessage, Page, Request, Respons
 
 from api import docs_page
 from api.core.assets import DEFAULT_CDN
-from graphql_schema.graphiql import ASSETS
+from graphql_schema.door.graphiql import ASSETS
 from tests.browser.assets import CACHE, AssetError, serve_assets
 from tests.live import LiveServer
 

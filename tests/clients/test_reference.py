@@ -4,7 +4,7 @@ import itertools
 import json
 from typing import Any
 
-from graphql_schema.socket_messages import WITH_ID, WITHOUT_ID, read_message
+from graphql_schema.door.socket_messages import WITH_ID, WITHOUT_ID, read_message
 from tests.clients.conftest import RunNode
 from tests.live import LiveServer
 

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 import pytest_asyncio
 
-from api.socket_connections import SocketProtocol
+from api.server.socket_connections import SocketProtocol
 from tests.connections.unplugged import plug
 from tests.connections.wire import HANDSHAKE, Wire, exchange, frame, wire
 from tests.live import LiveServer

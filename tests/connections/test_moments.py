@@ -3,8 +3,8 @@
 import asyncio
 from typing import Any
 
-from api.connections import Connections
-from api.http_connections import RequestProtocol
+from api.server.connections import Connections
+from api.server.http_connections import RequestProtocol
 from tests.connections.unplugged import LIMITS, plug
 from tests.connections.wire import post
 

@@ -8,9 +8,9 @@ from contextlib import AsyncExitStack, suppress
 import httpx
 import pytest
 
-from api.connections import Connections, room_for
 from api.core.addresses import network_of
 from api.core.connection_limits import ConnectionLimits
+from api.server.connections import Connections, room_for
 from tests.connections.wire import HANDSHAKE, exchange, post, wire
 from tests.live import LiveServer
 

@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 from uvicorn import Config
 from uvicorn.server import ServerState
 
-from api.connections import Connections, Guarded
 from api.core.connection_limits import ConnectionLimits
+from api.server.connections import Connections, Guarded
 
 P = TypeVar("P", bound=Guarded)
 

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import event, func, insert, literal, select
 
 from api.config import Settings
-from api.startup import run_with_database
+from api.server.startup import run_with_database
 from db.engine import Database, DatabaseOptions
 from db.errors import StatementTimeoutError
 from db.models import Workspace

@@ -9,7 +9,7 @@ import pytest
 from fastapi import FastAPI
 from starlette.types import Message, Receive, Scope, Send
 
-from api.head import HeadMiddleware
+from api.server.head import HeadMiddleware
 from api.services import health
 from tests.conftest import client_of, make_settings, running
 from tests.doors.people import World

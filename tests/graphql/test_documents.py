@@ -10,7 +10,7 @@ from graphql import Source
 
 from api.core.errors import AppError, ErrorCode
 from api.services import users
-from graphql_schema.documents import IndexedSource
+from graphql_schema.execution.documents import IndexedSource
 from tests.databases import sqlite_address
 from tests.doors.people import World
 from tests.graphql.asking import ask, read
@@ -87,7 +87,7 @@ async def test_a_text_is_gone_through_once_for_the_positions_of_all_errors(
     def walk(_source: Source, _position: int) -> Any:
         raise AssertionError("the text was gone through for one position")
 
-    monkeypatch.setattr("graphql_schema.documents.re", Counted())
+    monkeypatch.setattr("graphql_schema.execution.documents.re", Counted())
     monkeypatch.setattr(Source, "get_location", walk)
     fields = " ".join(f"a{number}: {wrong}" for number in range(10))
     head = "query($id: UUID!)" if "$" in wrong else "query"

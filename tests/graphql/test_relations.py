@@ -12,7 +12,7 @@ from api.schemas.messages import MessageCreate
 from api.services.items import create_item
 from api.services.messages import create_message
 from db.engine import Database
-from graphql_schema.context import Context
+from graphql_schema.door.context import Context
 from tests.doors.people import World
 from tests.errors.socket import connected
 from tests.graphql.asking import ask, read

@@ -16,7 +16,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.typing import Subprotocol
 
-from api.socket_connections import SocketProtocol
+from api.server.socket_connections import SocketProtocol
 from tests.live import NO_CERTIFICATES, LiveServer
 
 ME = "{ me { email } }"

@@ -10,8 +10,8 @@ from sqlalchemy import event, update
 
 from api.config import Settings
 from api.schemas.jobs import LetterKind, SendMail
+from api.server.working import tools_of
 from api.services.work.mailing import send_mail
-from api.working import tools_of
 from db.clock import utc_now
 from db.engine import Database
 from db.models import MailToken

@@ -8,9 +8,9 @@ import pytest
 
 from api.config import Settings
 from api.schemas.jobs import LetterKind
+from api.server.working import tools_of
 from api.services.mail.letters import Letter, write_letter
 from api.services.mail.post import SmtpPostman
-from api.working import tools_of
 from db.jobs.runner import HopelessError
 from tests.jobs.mail_server import mail_server
 

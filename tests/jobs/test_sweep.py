@@ -8,9 +8,9 @@ from fastapi import FastAPI
 from api.config import Settings
 from api.core.mail_tokens import digest_of
 from api.schemas.jobs import Sweep
+from api.server.working import tools_of
 from api.services.work.sweep import day_of, job_id_of, sweep
 from api.services.work.worker import Worker
-from api.working import tools_of
 from db.clock import utc_now
 from db.engine import Database
 from db.models import Job, JobStatus, MailPurpose, MailToken, OutboxMail

@@ -12,7 +12,7 @@ from api.schemas.users import UserUpdate
 from api.services import users
 from api.services.users import update_user
 from db.unit_of_work import ReadUnit
-from graphql_schema.context import Context
+from graphql_schema.door.context import Context
 from tests.conftest import AppFactory
 from tests.doors.people import World, make_world
 from tests.streams.subscribing import PATIENCE_SECONDS, subscribed

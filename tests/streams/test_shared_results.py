@@ -16,7 +16,7 @@ from api.core.errors import AppError, forbidden
 from api.core.turns import Turns
 from api.services.live.streams import Stream
 from db.models import UserRole
-from graphql_schema.shared_results import SharedData, SharedResults
+from graphql_schema.door.shared_results import SharedData, SharedResults
 from tests.chaos.waiting import until
 
 ADA, BEN = UUID(int=1), UUID(int=2)

@@ -20,7 +20,7 @@ from api.services import users
 from api.services.items import create_item, update_item
 from api.services.workspaces import update_workspace
 from db.errors import DatabaseUnavailableError
-from graphql_schema.shared_results import SharedResults
+from graphql_schema.door.shared_results import SharedResults
 from tests.doors.people import Person, World
 from tests.streams.subscribing import PATIENCE_SECONDS, Subscriber, subscribed
 
@@ -68,7 +68,7 @@ async def test_the_same_operation_is_executed_and_written_once(
             written.append(value)
         return json.dumps(value, **options)
 
-    monkeypatch.setattr("graphql_schema.json_text.json", SimpleNamespace(dumps=dumps))
+    monkeypatch.setattr("graphql_schema.door.json_text.json", SimpleNamespace(dumps=dumps))
     people = [world.admin, world.editor, world.viewer] * 4
     async with all_subscribed(app, people, ITEMS, w=str(world.workspace)) as subscribers:
         before = app.state.shared_results.executions

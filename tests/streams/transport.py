@@ -15,7 +15,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
-from api.http_connections import protocols
+from api.server.http_connections import protocols
 from tests.live import NO_CERTIFICATES
 
 TRANSPORTS = ("socket", "graphql_sse", "rest_sse")

@@ -195,7 +195,7 @@ async def test_progress_is_told_in_plain_lines_where_there_is_no_terminal(settin
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_progress_is_a_bar_on_a_terminal(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = Console(file=io.StringIO(), force_terminal=True, width=100)
-    monkeypatch.setattr("api.progress.err", terminal)
+    monkeypatch.setattr("api.cli.progress.err", terminal)
     ended = await command("import", "-", "--format", "csv", "--dry-run", stdin=b"title\n" + b"A\n" * 400)
     assert ended.code == 0
     assert isinstance(terminal.file, io.StringIO)
@@ -266,7 +266,7 @@ async def test_a_failing_import_ends_with_its_distinct_reasons(
 
     screen = io.StringIO()
     terminal = Console(file=screen, force_terminal=True, width=200, highlight=False, markup=False)
-    monkeypatch.setattr("api.import_report.err", terminal)
+    monkeypatch.setattr("api.cli.import_report.err", terminal)
     refused = await command("import", str(file))
     assert (refused.code, refused.err) == (1, "Nothing was imported: 11 of 11 rows are bad.\n")
     table = [re.split(r"\s{2,}", line.strip()) for line in Text.from_ansi(screen.getvalue()).plain.splitlines()]

@@ -15,8 +15,8 @@ from strawberry.extensions import SchemaExtension
 from strawberry.types import ExecutionContext
 
 from api.core.actor import require_user
-from graphql_schema.context import Context
-from graphql_schema.documents import chosen_operation
+from graphql_schema.door.context import Context
+from graphql_schema.execution.documents import chosen_operation
 
 
 class Identification(SchemaExtension):

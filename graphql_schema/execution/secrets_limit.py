@@ -6,7 +6,7 @@ from graphql import FieldNode, FragmentDefinitionNode, FragmentSpreadNode, Inlin
 from strawberry.extensions import SchemaExtension
 
 from api.core.errors import AppError, ErrorCode
-from graphql_schema.documents import chosen_operation
+from graphql_schema.execution.documents import chosen_operation
 
 HASHING = ("login", "createUser", "updateMe", "updateUser", "resetPassword", "changeEmail")
 """The mutations that hash a password."""

@@ -25,7 +25,7 @@ from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 from strawberry.types import ExecutionContext
 
 from api.core.errors import AppError, ErrorCode
-from graphql_schema.requests import NO_DOCUMENT
+from graphql_schema.door.requests import NO_DOCUMENT
 
 MAX_ERRORS = 10
 """After so many mistakes in a document nobody reads on; the last one says that there are more."""

@@ -21,10 +21,10 @@ from api.core.errors import AppError, ErrorCode
 from api.core.tally import Tally
 from api.core.turns import Turns
 from db.errors import DatabaseUnavailableError
-from graphql_schema.context import Context
-from graphql_schema.errors import extensions
-from graphql_schema.idempotency import begin_operation
-from graphql_schema.socket_messages import read_message
+from graphql_schema.door.context import Context
+from graphql_schema.door.errors import extensions
+from graphql_schema.door.idempotency import begin_operation
+from graphql_schema.door.socket_messages import read_message
 
 TOO_BIG = 1009
 """The close code for a message that is too large (RFC 6455, section 7.4.1)."""

@@ -24,9 +24,9 @@ from graphql import (
 from api.core.actor import SYSTEM
 from api.core.errors import ErrorCode, to_app_error
 from api.services.live.events import Event
-from graphql_schema.context import Context
-from graphql_schema.executor import BoundedExecutor
-from graphql_schema.shared_results import SharedData, SharedResults
+from graphql_schema.door.context import Context
+from graphql_schema.door.shared_results import SharedData, SharedResults
+from graphql_schema.execution.executor import BoundedExecutor
 
 
 class SharingExecutor(BoundedExecutor):

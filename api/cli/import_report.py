@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from api.progress import err
+from api.cli.progress import err
 from api.services.transfer.rows import BadRow
 
 # How many reasons are told, and kept at all: a file may have a new one on every line.

@@ -16,15 +16,15 @@ from api.core.errors import AppError, ErrorCode, forbidden
 from api.core.identity import Identity
 from api.core.pace import Pace
 from api.dependencies import caller_of, get_database, get_hub, get_identity, header_of, identify
-from api.request_log import RequestRecord, record_of
 from api.schemas.changes import ChangeQuery
+from api.server.request_log import RequestRecord, record_of
 from api.services.live.streams import Stream, open_stream
 from db.engine import Database
 from db.errors import DatabaseError
 from db.unit_of_work import ReadUnit, UnitOfWork
-from graphql_schema.batches import Batches
-from graphql_schema.idempotency import key_of_change
-from graphql_schema.shared_results import SharedResults
+from graphql_schema.door.idempotency import key_of_change
+from graphql_schema.door.shared_results import SharedResults
+from graphql_schema.execution.batches import Batches
 
 T = TypeVar("T")
 

@@ -21,17 +21,17 @@ from api.core.errors import INTERNAL, STATUS, AppError, ErrorCode, to_app_error
 from api.core.media_types import EVENT_STREAM, HTML, JSON, Accepted
 from api.core.tally import Tally
 from api.core.turns import Turns
-from api.request_log import record_of
-from graphql_schema.context import Context, get_context
-from graphql_schema.errors import extensions
-from graphql_schema.event_stream import EventStream
-from graphql_schema.graphiql import ASSETS, graphiql_page
-from graphql_schema.idempotency import begin_operation
-from graphql_schema.json_text import encode, writable
-from graphql_schema.requests import read_request
+from api.server.request_log import record_of
+from graphql_schema.door.context import Context, get_context
+from graphql_schema.door.errors import extensions
+from graphql_schema.door.event_stream import EventStream
+from graphql_schema.door.graphiql import ASSETS, graphiql_page
+from graphql_schema.door.idempotency import begin_operation
+from graphql_schema.door.json_text import encode, writable
+from graphql_schema.door.requests import read_request
+from graphql_schema.door.shared_results import encode_shared
+from graphql_schema.door.sockets import SocketAdapter, SocketHandler
 from graphql_schema.schema import NeedsStreamError, Schema, create_schema
-from graphql_schema.shared_results import encode_shared
-from graphql_schema.sockets import SocketAdapter, SocketHandler
 
 logger = structlog.get_logger("twofold.graphql")
 

@@ -32,9 +32,9 @@ from api.core.errors import MAX_FINDINGS, AppError, ErrorCode, invalid
 from api.core.json_text import is_readable, is_writable
 from api.schemas.pages import MAX_LIMIT
 from api.schemas.types import AtMost, Input
-from graphql_schema.documents import chosen_operation
+from graphql_schema.door.requests import NOT_READABLE
+from graphql_schema.execution.documents import chosen_operation
 from graphql_schema.ids import is_id, read_key
-from graphql_schema.requests import NOT_READABLE
 
 Path = tuple[str, ...]
 Problem = tuple[str, str]

@@ -12,8 +12,8 @@ from graphql.language import Lexer
 from strawberry.extensions import SchemaExtension
 
 from api.core.errors import AppError, ErrorCode, invalid
-from graphql_schema.documents import chosen_operation
-from graphql_schema.price import Measure, Measurer
+from graphql_schema.execution.documents import chosen_operation
+from graphql_schema.execution.price import Measure, Measurer
 
 MAX_WORD = 200
 """Characters of a name or a number: what is longer makes errors long and numbers slow."""

@@ -8,7 +8,7 @@ import structlog
 from graphql import GraphQLError
 
 from api.core.errors import INTERNAL, AppError, ErrorCode, to_app_error
-from api.request_log import RequestRecord
+from api.server.request_log import RequestRecord
 
 logger = structlog.get_logger("twofold.graphql")
 

@@ -12,7 +12,7 @@ from graphql import ExecutionResult
 
 from api.core.turns import Turns
 from api.services.live.streams import Stream
-from graphql_schema.json_text import encode
+from graphql_schema.door.json_text import encode
 
 Execute = Callable[[], Coroutine[Any, Any, ExecutionResult]]
 

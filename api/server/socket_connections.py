@@ -7,7 +7,7 @@ from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import CloseCode, Frame
 
-from api.connections import Connections, Guarded
+from api.server.connections import Connections, Guarded
 
 SLICE_BYTES = 4096
 """So much is read before looking again whether to go on."""

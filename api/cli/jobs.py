@@ -13,11 +13,11 @@ from rich.table import Column, Table
 from api.config import Settings, load_settings
 from api.core.actor import SYSTEM
 from api.core.pages import PageArguments
-from api.logs import configure_logging
+from api.server.logs import configure_logging
+from api.server.startup import prepare_database, run_with_database
+from api.server.working import working
 from api.services import jobs as service
 from api.services.outbox import list_outbox
-from api.startup import prepare_database, run_with_database
-from api.working import working
 from db.engine import Database
 from db.models import Job, JobStatus
 

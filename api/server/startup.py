@@ -9,8 +9,8 @@ from pydantic import SecretStr, ValidationError
 
 from api.config import Settings, SettingsError
 from api.core.actor import SYSTEM
-from api.logs import configure_logging
 from api.schemas.users import UserCreate
+from api.server.logs import configure_logging
 from api.services.users import create_user, has_users
 from db import migrate
 from db.engine import Database

@@ -7,7 +7,7 @@ The rules, and their order, are those of `validateMessage` in its reference impl
 from typing import Any
 
 from api.core.json_text import read_json
-from graphql_schema.requests import misshapen
+from graphql_schema.door.requests import misshapen
 
 WITHOUT_ID = ("connection_init", "ping", "pong")
 WITH_ID = ("subscribe", "complete")

@@ -12,18 +12,18 @@ from uuid import UUID
 import typer
 from rich.console import Console
 
+from api.cli.import_report import Report, counted, printable
+from api.cli.progress import err, progress
 from api.config import Settings, load_settings
 from api.core.actor import SYSTEM
 from api.core.errors import AppError, ErrorCode
-from api.import_report import Report, counted, printable
-from api.progress import err, progress
+from api.server.startup import prepare_database, run_with_database
 from api.services.transfer.checking import ImportPlan, Tally
 from api.services.transfer.exporting import export_lines
 from api.services.transfer.files import STANDARD, opened, replaced
 from api.services.transfer.importing import check_rows, import_rows, plan_import
 from api.services.transfer.reading import FileFormat, Source, format_of
 from api.services.transfer.rows import BadRow, Row
-from api.startup import prepare_database, run_with_database
 from db.engine import Database
 from db.errors import ConstraintViolatedError
 from db.unit_of_work import ReadUnit

@@ -14,18 +14,18 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from api.cli.jobs import OUTBOX_HELP, WORKER_HELP, jobs_app, outbox_command, worker_command
+from api.cli.transfer import EXPORT_HELP, IMPORT_HELP, export_command, import_command
 from api.config import Settings, SettingsError, load_settings
 from api.core.errors import AppError
-from api.jobs_cli import OUTBOX_HELP, WORKER_HELP, jobs_app, outbox_command, worker_command
-from api.listening import address_of, listening
-from api.startup import (
+from api.server.listening import address_of, listening
+from api.server.startup import (
     StartupError,
     create_administrator,
     ensure_administrator,
     prepare_database,
     run_with_database,
 )
-from api.transfer_cli import EXPORT_HELP, IMPORT_HELP, export_command, import_command
 from db import migrate
 from db.engine import Database
 
@@ -75,7 +75,7 @@ def _run(settings: Settings, sockets: list[socket.socket]) -> None:
     import uvicorn  # noqa: PLC0415 - the other commands need not wait for it
     from uvicorn.supervisors import Multiprocess  # noqa: PLC0415 - as above
 
-    from api.http_connections import protocols  # noqa: PLC0415 - as above
+    from api.server.http_connections import protocols  # noqa: PLC0415 - as above
 
     config = uvicorn.Config(
         "api.main:create_app",

@@ -15,10 +15,10 @@ import httptools
 import structlog
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-from api.connections import Connections, Guarded, room_for
 from api.core.connection_limits import ConnectionLimits
 from api.core.hang_ups import hang_up
-from api.socket_connections import SocketProtocol
+from api.server.connections import Connections, Guarded, room_for
+from api.server.socket_connections import SocketProtocol
 
 logger = structlog.get_logger("twofold.connections")
 

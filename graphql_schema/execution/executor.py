@@ -21,8 +21,8 @@ from graphql.pyutils import Path, gather_with_cancel
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from api.core.errors import AppError, answer_too_large
-from graphql_schema.idempotency import begin_change
-from graphql_schema.json_text import encode
+from graphql_schema.door.idempotency import begin_change
+from graphql_schema.door.json_text import encode
 
 AT_ONCE = 10
 """A list of so many objects is completed in one go."""

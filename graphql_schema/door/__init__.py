@@ -1,0 +1,1 @@
+"""How GraphQL comes in and goes out: HTTP, sockets, event streams, GraphiQL, errors."""

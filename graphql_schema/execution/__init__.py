@@ -1,0 +1,1 @@
+"""How an operation is judged and executed: documents, variables, price and limits, batches."""
