@@ -208,6 +208,10 @@ class Settings(BaseSettings):
         float, Field(gt=0, description="How long the head of a request may take to arrive.")
     ] = 10.0
     request_head_bytes: Annotated[int, Field(ge=1024, description="Largest head of a request accepted.")] = 32 * 1024
+    keep_alive_seconds: Annotated[
+        Count,
+        Field(description="How long a connection is kept for the next request; a proxy must let go sooner."),
+    ] = 75
     request_body_seconds: Annotated[
         float,
         Field(gt=0, description="How long a body may take to arrive, and a second more for every 500 bytes of it."),

@@ -8,7 +8,7 @@ import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -28,6 +28,9 @@ from api.server.startup import (
 )
 from db import migrate
 from db.engine import Database
+
+if TYPE_CHECKING:
+    import uvicorn
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Twofold: a backend for team apps with two doors.")
 out = Console(highlight=False)
@@ -75,9 +78,24 @@ def _run(settings: Settings, sockets: list[socket.socket]) -> None:
     import uvicorn  # noqa: PLC0415 - the other commands need not wait for it
     from uvicorn.supervisors import Multiprocess  # noqa: PLC0415 - as above
 
+    config = server_config(settings)
+    with contextlib.suppress(KeyboardInterrupt):
+        if config.workers > 1:
+            Multiprocess(config, sockets=sockets).run()
+        else:
+            server = uvicorn.Server(config)
+            server.run(sockets=sockets)
+            if not server.started:
+                raise SystemExit(1)
+
+
+def server_config(settings: Settings) -> "uvicorn.Config":
+    """Return how the server is run."""
+    import uvicorn  # noqa: PLC0415 - as above
+
     from api.server.http_connections import protocols  # noqa: PLC0415 - as above
 
-    config = uvicorn.Config(
+    return uvicorn.Config(
         "api.main:create_app",
         factory=True,
         workers=settings.workers,
@@ -90,16 +108,9 @@ def _run(settings: Settings, sockets: list[socket.socket]) -> None:
         ws_max_size=settings.body_limit_bytes,
         ws_ping_interval=settings.socket_ping_seconds,
         ws_ping_timeout=settings.socket_ping_seconds,
+        timeout_keep_alive=settings.keep_alive_seconds,
         timeout_graceful_shutdown=5,
     )
-    with contextlib.suppress(KeyboardInterrupt):
-        if config.workers > 1:
-            Multiprocess(config, sockets=sockets).run()
-        else:
-            server = uvicorn.Server(config)
-            server.run(sockets=sockets)
-            if not server.started:
-                raise SystemExit(1)
 
 
 @app.command("migrate")

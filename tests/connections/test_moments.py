@@ -3,6 +3,10 @@
 import asyncio
 from typing import Any
 
+from pydantic import SecretStr
+
+from api.cli.command import server_config
+from api.config import Settings
 from api.server.connections import Connections
 from api.server.http_connections import RequestProtocol
 from tests.connections.unplugged import LIMITS, plug
@@ -41,6 +45,23 @@ async def test_after_a_fault_the_last_answer_is_followed_by_nothing_and_no_other
     connection.data_received(GET + b"\r\n")
     connection.connection_lost(None)
     assert not connection.tasks
+
+
+async def test_an_idle_connection_outlives_what_proxies_keep_for_the_next_request() -> None:
+    settings = Settings(database_url="sqlite://", secret_key=SecretStr("x" * 32))
+    # nginx (keepalive_timeout of an upstream) and the balancers of clouds let go after a minute.
+    assert server_config(settings).timeout_keep_alive == 75
+    assert server_config(settings.model_copy(update={"keep_alive_seconds": 3})).timeout_keep_alive == 3
+
+    connection, transport = plug(RequestProtocol, answer, timeout_keep_alive=0)
+    connection.data_received(GET + b"\r\n")
+    await tasks_of(connection)
+    async with asyncio.timeout(5):
+        while not transport.ends:  # noqa: ASYNC110 - the transport tells nobody
+            await asyncio.sleep(0)
+
+    assert transport.ends == ["closed"]
+    connection.connection_lost(None)
 
 
 async def test_what_was_refused_is_counted_no_more_and_never_was_if_there_were_too_many() -> None:
