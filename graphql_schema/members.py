@@ -29,7 +29,7 @@ InWorkspace = Annotated[UUID, strawberry.argument(description="The workspace.")]
 OfUser = Annotated[UUID, strawberry.argument(description="The member's user id.")]
 
 
-@from_output(schemas.MemberState)
+@from_output(schemas.Membership)
 class Member(Node):
     """A user in a workspace."""
 

@@ -69,7 +69,7 @@ REST_OUTPUTS: dict[str, type[Output]] = {
     "Change": changes.ChangeRead,
     "Item": items.ItemRead,
     "Job": jobs.JobRead,
-    "Member": workspaces.MemberState,
+    "Member": workspaces.Membership,
     "Message": messages.MessageRead,
     "Receipt": mail.Receipt,
     "User": users.UserRead,
@@ -270,7 +270,7 @@ def test_every_thing_of_graphql_is_compared_with_its_rest_schema() -> None:
     shown = {name for name in openapi()["components"]["schemas"] if name not in known and not name.endswith("List")}
     compared = {model.__name__ for model in REST_OUTPUTS.values()}
     # REST shows the people behind members inside these, and the health of the process at its door alone.
-    assert shown == compared - {"UserRead", "MemberState"} | {"MemberRead", "MemberUser", "Health", "Ready"}
+    assert shown == compared - {"UserRead", "Membership"} | {"MemberRead", "MemberUser", "Health", "Ready"}
 
 
 def test_what_graphql_alone_shows_is_still_there() -> None:
@@ -280,7 +280,8 @@ def test_what_graphql_alone_shows_is_still_there() -> None:
         assert key in one.fields
     inside = set(workspaces.MemberUser.model_fields)
     assert inside == {*users.UserRead.model_fields, "email"}
-    assert set(workspaces.MemberRead.model_fields) == {*workspaces.MemberState.model_fields, "user"}
+    assert set(workspaces.MemberRead.model_fields) == {*workspaces.Membership.model_fields, "user"}
+    assert set(workspaces.MemberState.model_fields) == {*workspaces.Membership.model_fields, "name"}
 
 
 @pytest.mark.parametrize("name", sorted(REST_OUTPUTS))

@@ -80,15 +80,23 @@ class MemberUpdate(Input):
     role: Annotated[Role, Field(description="What the member may do.")]
 
 
-class MemberState(Output):
-    """A member, as the change log keeps it."""
+class Membership(Output):
+    """What is true of a member wherever it is told."""
 
     workspace_id: Annotated[UUID, Field(description="Where.")]
     user_id: Annotated[UUID, Field(description="Who.")]
     role: Annotated[Role, Field(description="What the member may do.")]
     version: Annotated[Version, Field(description="Rises with each change.")]
     created_at: Annotated[Moment, Field(description="When the member was let in.")]
-    updated_at: Annotated[Moment, Field(description="When the role last changed.")]
+    updated_at: Annotated[Moment, Field(description="When the role or the person's name last changed.")]
+
+
+class MemberState(Membership):
+    """A member, as the change log keeps it."""
+
+    name: Annotated[
+        str | None, Field(max_length=100, description="The person's name; null in entries of older versions.")
+    ] = None
 
 
 class MemberUser(Output):
@@ -99,7 +107,7 @@ class MemberUser(Output):
     email: Annotated[str | None, Field(max_length=254, description="The user's e-mail address.")]
 
 
-class MemberRead(MemberState):
+class MemberRead(Membership):
     """A member, with the name and address that fellow members see."""
 
     user: Annotated[MemberUser, Field(description="The person.")]

@@ -35,6 +35,11 @@ def apply(row: Edited, values: dict[str, Any]) -> bool:
     for name, value in different.items():
         setattr(row, name, value)
     if different:
-        row.version += 1
-        row.updated_at = utc_now()
+        touch(row)
     return bool(different)
+
+
+def touch(row: Edited) -> None:
+    """Raise the version: the row, or what it shows of another one, is about to change."""
+    row.version += 1
+    row.updated_at = utc_now()

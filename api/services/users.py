@@ -1,7 +1,7 @@
 """Accounts."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +14,7 @@ from api.core.pages import PageArguments
 from api.schemas.jobs import LetterKind, SendMail
 from api.schemas.users import MeUpdate, UserCreate, UserUpdate
 from api.services import access, log, security, sessions, workspaces
-from api.services.edits import apply, sent
+from api.services.edits import apply, sent, touch
 from api.services.idempotency import idempotent
 from api.services.jobs import enqueue
 from db.clock import utc_now
@@ -22,7 +22,7 @@ from db.errors import ConstraintViolatedError
 from db.models import Member, Role, SecurityEventKind, User, UserRole, Workspace
 from db.models.base import new_id
 from db.paging import Page
-from db.repositories import users
+from db.repositories import members, users
 from db.unit_of_work import ReadUnit, UnitOfWork
 
 EMAIL_TAKEN = "This e-mail address has an account already."
@@ -239,10 +239,27 @@ async def change(
         await sessions.end_all(uow, user.id, but=actor.session_id if isinstance(actor, UserActor) else None)
     for kind, details in list(_told(user, values)):
         await security.record(uow, actor, kind, user.id, **details)
-    if apply(user, values):
-        with email_conflicts():
-            await uow.session.flush()
-        uow.touched_users.add(user.id)
+    async with _renaming(uow, actor, user, values):
+        if apply(user, values):
+            with email_conflicts():
+                await uow.session.flush()
+            uow.touched_users.add(user.id)
+
+
+@asynccontextmanager
+async def _renaming(uow: UnitOfWork, actor: Actor, user: User, values: dict[str, object]) -> AsyncIterator[None]:
+    """Tell each workspace of the user if the block gives it another name: who watches shows it to others."""
+    if values.get("name", user.name) == user.name:
+        yield
+        return
+    await access.enter_all_of(uow, user)
+    before = [(member, log.snapshot(member)) for member in await members.all_of(uow.session, user.id)]
+    yield
+    for member, _ in before:
+        touch(member)
+    await uow.session.flush()
+    for member, former in before:
+        await log.record(uow, actor, member.workspace_id, [log.updated(member, former)])
 
 
 def _told(user: User, values: dict[str, object]) -> Iterator[tuple[SecurityEventKind, dict[str, Any]]]:

@@ -34,7 +34,7 @@ async def create_workspace(uow: UnitOfWork, actor: Actor, data: WorkspaceCreate)
         if present is not None:
             return present
     workspace = Workspace(id=data.id or new_id(), name=data.name)
-    member = Member(workspace_id=workspace.id, user_id=user.id, role=Role.ADMIN)
+    member = Member(workspace_id=workspace.id, user=user, role=Role.ADMIN)
     await uow.session.insert(workspace, member)
     await log.record(uow, actor, workspace.id, [log.created(workspace), log.created(member)])
     return workspace

@@ -28,3 +28,8 @@ class Member(Edited, Base):
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), primary_key=True)
     role: Mapped[Role] = mapped_column(choice(Role))
     user: Mapped[User] = relationship(lazy="raise")
+
+    @property
+    def name(self) -> str:
+        """The name of the person."""
+        return self.user.name

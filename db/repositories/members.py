@@ -33,6 +33,17 @@ async def find(session: ReadSession, workspace_id: UUID, user_id: UUID) -> Membe
     )
 
 
+async def all_of(session: ReadSession, user_id: UUID) -> Sequence[Member]:
+    """Return all memberships of a user, in the order of the workspaces' ids."""
+    return await session.all(
+        select(Member)
+        .options(WITH_USER)
+        .where(Member.user_id == user_id)
+        .order_by(Member.workspace_id)
+        .execution_options(populate_existing=True)
+    )
+
+
 async def find_caller(
     session: ReadSession, workspace_id: UUID, user_id: UUID, session_id: UUID | None
 ) -> tuple[Member, UUID | None] | None:

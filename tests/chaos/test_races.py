@@ -323,3 +323,21 @@ async def test_a_member_removed_while_its_update_waits_changes_nothing(app: Fast
     assert await door.call("get_item", token=world.viewer.token, id=item["id"]) == item
     entries = await changes_of(door, world)
     assert [(entry["kind"], entry["entity"]) for entry in entries[4:]] == [("created", "item"), ("deleted", "member")]
+
+
+async def test_another_name_and_another_role_at_once_are_two_changes(app: FastAPI, door: Door, world: World) -> None:
+    database: Database = app.state.database
+    member = {"id": str(world.workspace), "user_id": str(world.viewer.id)}
+    async with asyncio.timeout(LIMIT_SECONDS):
+        async with database.write() as uow:
+            role = MemberUpdate(role=Role.EDITOR)
+            await update_member(uow, world.admin.actor, world.workspace, world.viewer.id, role)
+            rename = door.call("update_me", token=world.viewer.token, data={"name": "Grace"})
+            waiting = asyncio.create_task(rename)
+            await until(someone_waits(database))
+        await waiting
+
+    changes = (await changes_of(door, world))[-2:]
+    assert [(one["entity_id"], one["version"]) for one in changes] == [(member["user_id"], 2), (member["user_id"], 3)]
+    assert changes[1]["state"] == {**changes[0]["state"], **{k: changes[1]["state"][k] for k in changes[1]["changed"]}}
+    assert (changes[1]["state"]["role"], set(changes[1]["changed"])) == ("editor", {"name", "version", "updated_at"})

@@ -21,3 +21,8 @@ async def changes_after(door: Door, token: str, workspace: UUID | str, seq: int)
 def kinds(log: list[Change]) -> list[tuple[str, str, str, int]]:
     """Return what happened, to what, and its version after."""
     return [(change["kind"], change["entity"], change["entity_id"], change["version"]) for change in log]
+
+
+def told_of(member: dict[str, Any]) -> dict[str, Any]:
+    """Return how the log tells of a member."""
+    return {key: value for key, value in member.items() if key != "user"} | {"name": member["user"]["name"]}

@@ -9,6 +9,7 @@ import pytest
 from tests.conftest import AppFactory
 from tests.doors.accounts import racing, same_door, sign_up
 from tests.doors.door import Door
+from tests.doors.history import changes_after, kinds
 from tests.doors.people import PASSWORD, World
 from tests.doors.refusals import refused
 from tests.doors.rows import all_rows
@@ -149,6 +150,32 @@ async def test_ones_own_account_changes_only_in_what_is_sent(door: Door, world: 
     assert await door.call("update_me", token=token, data={}) == after
     assert await door.call("update_me", token=token, data={"name": "Grace"}) == after
     assert await all_rows(door.app) == rows
+
+
+async def test_another_name_is_a_change_in_each_workspace_that_shows_it(door: Door, world: World) -> None:
+    user, (place, home) = str(world.editor.id), (str(world.workspace), str(world.editor.home))
+    own, root = world.editor.token, world.administrator.token
+    before = {one["user_id"]: one for one in (await door.call("list_members", token=own, id=place))["data"]}
+    seqs = {where: (await door.call("get_workspace", token=own, id=where))["seq"] for where in (place, home)}
+
+    await door.call("update_me", token=own, data={"name": "Grace"})
+    await door.call("update_user", token=root, id=user, data={"name": "Grace Hopper"})
+    await door.call("update_user", token=root, id=user, data={"name": "Grace Hopper", "role": "member"})
+    await door.call("update_me", token=own, data={"email": "grace@example.com", "current_password": PASSWORD})
+
+    for where in (place, home):
+        told = await changes_after(door, own, where, seqs[where])
+        assert kinds(told) == [("updated", "member", user, 2), ("updated", "member", user, 3)]
+        assert [change["actor_id"] for change in told] == [user, str(world.administrator.id)]
+        assert [change["state"]["name"] for change in told] == ["Grace", "Grace Hopper"]
+        assert [change["changed"]["name"] for change in told] == ["Editor", "Grace"]
+        assert [set(change["changed"]) for change in told] == [{"name", "version", "updated_at"}] * 2
+    after = {one["user_id"]: one for one in (await door.call("list_members", token=own, id=place))["data"]}
+    changed = {"version": 3, "updated_at": after[user]["updated_at"]}
+    who = {"id": user, "name": "Grace Hopper", "email": "grace@example.com"}
+    assert after == {**before, user: {**before[user], **changed, "user": who}}
+    assert after[user]["updated_at"] > before[user]["updated_at"]
+    assert (await door.call("list_changes", token=world.stranger.token, id=str(world.stranger.home)))["seq"] == 2
 
 
 async def test_ones_own_account_refuses_null_and_what_is_not_its_owners_to_change(door: Door, world: World) -> None:

@@ -7,7 +7,7 @@ import httpx
 
 from tests.doors.accounts import racing
 from tests.doors.door import Door
-from tests.doors.history import changes_after, kinds
+from tests.doors.history import changes_after, kinds, told_of
 from tests.doors.people import World
 from tests.doors.refusals import refused
 from tests.doors.rows import all_rows
@@ -43,7 +43,7 @@ async def test_whoever_creates_a_workspace_is_its_admin(door: Door, world: World
         ("created", "member", str(world.stranger.id), 1),
     ]
     assert log[0]["state"] == state_of(workspace)
-    assert log[1]["state"] == {key: value for key, value in members[0].items() if key != "user"}
+    assert log[1]["state"] == told_of(members[0])
     assert [(change["changed"], change["actor_id"]) for change in log] == [({}, str(world.stranger.id))] * 2
 
 

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from tests.doors.door import Door, DoorError
+from tests.doors.history import told_of
 from tests.test_readme import blocks
 
 Copy = dict[tuple[str, str], dict[str, Any]]
@@ -43,8 +44,7 @@ class Replica:
             async for item in self._rows("list_items", **self._place, trashed=trashed):
                 self._take(self.copy, "item", item["id"], item["version"], item)
         async for member in self._rows("list_members", **self._here):
-            del member["user"]
-            self._take(self.copy, "member", member["user_id"], member["version"], member)
+            self._take(self.copy, "member", member["user_id"], member["version"], told_of(member))
         threads = [{"item_id": item} for entity, item in self.copy if entity == "item"]
         for place in ({"workspace_id": self._here["id"]}, *threads):
             async for message in self._rows("list_messages", token=self._here["token"], **place):

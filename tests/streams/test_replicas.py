@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from api.core.errors import AppError
 from api.schemas.items import ItemCreate, ItemUpdate
 from api.schemas.messages import MessageCreate, MessageUpdate
+from api.schemas.users import MeUpdate
 from api.schemas.workspaces import MemberAdd, MemberUpdate, WorkspaceCreate, WorkspaceUpdate
-from api.services import items, members, messages, workspaces
+from api.services import items, members, messages, users, workspaces
 from db.models import Role
 from db.models.base import new_id
 from db.unit_of_work import UnitOfWork
@@ -36,7 +37,7 @@ Write = Callable[[UnitOfWork], Coroutine[Any, Any, Any]]
 # Few things of each kind, so that the same ones come and go again and again.
 FEW = 2
 WORDS = ("item", "edit item", "trash", "restore", "purge", "post", "edit post", "delete post")
-KINDS = (*WORDS, *WORDS, "join", "role", "leave", "rename")
+KINDS = (*WORDS, *WORDS, "join", "role", "leave", "rename", "rename member")
 histories = st.lists(st.tuples(st.sampled_from(KINDS), st.integers(0, FEW - 1)), min_size=10, max_size=40)
 
 BEGIN: Sequence[Step] = (("item", 0), ("item", 1), ("post", 0), ("post", 1), ("join", 0), ("join", 1))
@@ -47,6 +48,7 @@ class Workshop:
 
     def __init__(self, app: FastAPI, world: World) -> None:
         self.database = app.state.database
+        self.identity = app.state.identity
         self.world = world
         self.workspace = new_id()
         self.items = [new_id() for _ in range(FEW)]
@@ -69,7 +71,8 @@ class Workshop:
 
     def _work(self, text: str, item: UUID, post: UUID, which: int) -> dict[str, Write]:
         actor, place = self.world.admin.actor, self.workspace
-        user = (self.world.editor, self.world.viewer)[which].id
+        who = (self.world.editor, self.world.viewer)[which]
+        user = who.id
         role = (Role.VIEWER, Role.EDITOR)[self._count % 2]
         # The second message belongs to the thread of the first item.
         posted = MessageCreate(id=post, workspace_id=place, item_id=self.items[0] if which else None, body=text)
@@ -86,6 +89,7 @@ class Workshop:
             "join": lambda uow: members.add_member(uow, actor, place, MemberAdd(user_id=user, role=role)),
             "role": lambda uow: members.update_member(uow, actor, place, user, MemberUpdate(role=role)),
             "leave": lambda uow: members.remove_member(uow, actor, place, user),
+            "rename member": lambda uow: users.update_me(uow, who.actor, MeUpdate(name=text), identity=self.identity),
             "rename": lambda uow: workspaces.update_workspace(uow, actor, place, WorkspaceUpdate(name=text)),
         }
 

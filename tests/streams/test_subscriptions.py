@@ -239,6 +239,8 @@ async def test_relations_inside_an_event_are_as_fresh_as_the_event(
         assert (await stream.next()).raw["item"]["owner"] == {"name": "Editor"}
         identity = app.state.identity
         await write(app, update_me, world.editor.actor, MeUpdate(name="Grace"), identity=identity)
+        renamed = (await stream.next()).raw["member"]
+        assert renamed == {"role": "EDITOR", "email": "editor@example.com", "user": {"name": "Grace"}}
         await write(app, update_item, world.editor.actor, item.id, ItemUpdate(title="Buy trees"))
         event = (await stream.next()).raw
     assert (event["actor"]["name"], event["item"]["owner"]) == ("Grace", {"name": "Grace"})
