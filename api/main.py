@@ -87,7 +87,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redoc_url=None,
         # They are told relative to this server, by the error handlers.
         redirect_slashes=False,
-        generate_unique_id_function=lambda route: route.name,
     )
     app.state.settings = settings
     app.state.database = database
@@ -96,11 +95,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.shared_results = shared_results
     app.state.pace = pace
     install_error_handlers(app)
-    for router in API_ROUTERS:
-        app.include_router(router, prefix="/api")
-    for router in SERVICE_ROUTERS:
-        app.include_router(router)
-    app.include_router(graphql_router(settings), prefix="/graphql", include_in_schema=False)
+    for router in (*API_ROUTERS, *SERVICE_ROUTERS, graphql_router(settings)):
+        # The routes themselves: `include_router` would make each of them a second time, at the first request.
+        app.routes.extend(router.routes)
     app.add_api_route("/docs", partial(docs_page, settings), include_in_schema=False, name="docs")
     # The last added is the outermost.
     app.add_middleware(

@@ -3,6 +3,7 @@
 from typing import Any, TypeVar
 
 from fastapi import APIRouter, Response
+from fastapi.routing import APIRoute
 from starlette.requests import Request
 
 from api.core.cursors import encode_cursor
@@ -47,13 +48,20 @@ CREATED: Responses = {201: {"headers": _LOCATION}}
 CREATED_AND_TAGGED: Responses = {201: {"headers": {**_LOCATION, **_ETAG}}}
 
 
+def operation_id(route: APIRoute) -> str:
+    """Return the name of an operation in the OpenAPI document: that of its function."""
+    return route.name
+
+
 def resource_router(tag: str) -> APIRouter:
     """Return a router for one resource, with what all its operations share."""
     return APIRouter(
+        prefix="/api",
         tags=[tag],
         dependencies=[requires_unicode, requires_json, requires_once, shows_lock],
         responses=documented(*ALWAYS),
         route_class=IdentifiedRoute,
+        generate_unique_id_function=operation_id,
     )
 
 

@@ -6,10 +6,11 @@ from api.core.actor import ANONYMOUS
 from api.core.errors import ErrorCode
 from api.dependencies import LiveHub, OwnRead
 from api.problems import documented
+from api.rest import operation_id
 from api.schemas.health import Health, Ready
 from api.services import health
 
-router = APIRouter(tags=["service"])
+router = APIRouter(tags=["service"], generate_unique_id_function=operation_id)
 
 
 @router.get("/health")

@@ -61,6 +61,8 @@ class Router(GraphQLRouter[Context, None]):
     def __init__(self, settings: Settings) -> None:
         super().__init__(
             create_schema(settings),
+            path=GRAPHQL_PATH,
+            include_in_schema=False,
             context_getter=get_context,
             graphql_ide="graphiql" if settings.graphiql else None,
             subscription_protocols=PROTOCOLS,
@@ -174,7 +176,7 @@ class Router(GraphQLRouter[Context, None]):
 
 
 def graphql_router(settings: Settings) -> Router:
-    """Return the router to mount at `/graphql`."""
+    """Return the router of `/graphql`."""
     return Router(settings)
 
 
