@@ -1,6 +1,7 @@
 """The schema: its types in an explicit list, its extensions, and the rendering of errors."""
 
 from collections.abc import AsyncIterator
+from functools import cache
 from typing import Any
 
 import strawberry
@@ -129,7 +130,7 @@ class Schema(strawberry.Schema):
 
 
 def create_schema(settings: Settings) -> Schema:
-    """Return the schema with the limits of the settings."""
+    """Return the schema with the limits of the settings: the same one for the same limits."""
     limits = Limits(
         characters=settings.graphql_max_characters,
         depth=settings.graphql_max_depth,
@@ -137,6 +138,11 @@ def create_schema(settings: Settings) -> Schema:
         tokens=settings.graphql_max_tokens,
         cost=settings.graphql_max_cost,
     )
+    return _schema_of(limits, is_hidden=not settings.graphql_introspection)
+
+
+@cache
+def _schema_of(limits: Limits, *, is_hidden: bool) -> Schema:
     extensions: list[Any] = [
         limit_queries(limits),
         Identification,
@@ -145,7 +151,7 @@ def create_schema(settings: Settings) -> Schema:
         VariableCheck,
         SecretsLimit,
     ]
-    if not settings.graphql_introspection:
+    if is_hidden:
         extensions.append(DisableIntrospection)
     schema = Schema(
         query=Query,
@@ -155,7 +161,7 @@ def create_schema(settings: Settings) -> Schema:
         extensions=extensions,
         config=StrawberryConfig(scalar_map=SCALARS),
     )
-    schema.is_hidden = not settings.graphql_introspection
+    schema.is_hidden = is_hidden
     take_uuids(schema._schema)  # noqa: SLF001 - no public name
     _let_root_fields_fail_alone(schema)
     read_json_literals(schema._schema)  # noqa: SLF001 - no public name
