@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
+# What Python compiled is kept, whatever the machine says: the tests start hundreds of servers.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help run test chaos check lint format types imports snapshots snapshots-update migration lock clean
 
