@@ -7,7 +7,7 @@ from api.core.errors import conflict, not_found
 from api.core.pages import PageArguments
 from api.schemas.jobs import Work
 from db.engine import Database
-from db.jobs.queue import JobMovedError
+from db.jobs.errors import JobMovedError
 from db.models import Job, JobStatus
 from db.paging import Page
 from db.repositories import jobs

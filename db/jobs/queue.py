@@ -10,10 +10,7 @@ from sqlalchemy.orm import Session
 
 from db.jobs import engine
 from db.jobs.engine import APPLICATION, QUEUE, VERSION, in_thread
-
-
-class JobMovedError(Exception):
-    """A job went on by itself just when somebody wanted something of it."""
+from db.jobs.errors import JobMovedError
 
 
 class Jobs:

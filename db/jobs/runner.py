@@ -15,6 +15,7 @@ from sqlalchemy import URL
 
 from db.jobs import engine
 from db.jobs.engine import APPLICATION, QUEUE, SERIALIZER, VERSION, in_thread
+from db.jobs.errors import HopelessError
 from db.models.jobs import ATTEMPT
 
 Handler = Callable[[UUID, dict[str, Any]], Coroutine[Any, Any, None]]
@@ -34,10 +35,6 @@ POLL_SECONDS = 1.0
 
 LOOK_SECONDS = 0.05
 MAX_THREADS = 16
-
-
-class HopelessError(Exception):
-    """A job that cannot succeed however often it is tried; the message says why."""
 
 
 def spread(pause: float) -> float:

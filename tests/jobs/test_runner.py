@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy import text
 
 from db.engine import Database
-from db.jobs.runner import Handler, HopelessError, JobRunner, spread
+from db.jobs.errors import HopelessError
+from db.jobs.runner import Handler, JobRunner, spread
 from db.models import Job, JobStatus
 from db.models.base import new_id
 from db.repositories import jobs

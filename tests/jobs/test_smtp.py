@@ -11,7 +11,7 @@ from api.schemas.jobs import LetterKind
 from api.server.working import tools_of
 from api.services.mail.letters import Letter, write_letter
 from api.services.mail.post import SmtpPostman
-from db.jobs.runner import HopelessError
+from db.jobs.errors import HopelessError
 from tests.jobs.mail_server import mail_server
 
 JOB = UUID("0199aaaa-bbbb-7ccc-8ddd-eeeeffff0000")

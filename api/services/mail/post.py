@@ -14,7 +14,7 @@ import structlog
 from api.services.mail.letters import Letter
 from db.clock import utc_now
 from db.engine import Database
-from db.jobs.runner import HopelessError
+from db.jobs.errors import HopelessError
 from db.models import OutboxMail
 from db.repositories import outbox
 
