@@ -69,6 +69,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             # What is there for good is no longer looked through for garbage, which held everybody for 0.1 s.
             gc.collect()
             gc.freeze()
+            gc.enable()
             with at_exit_signal(hub.say_goodbye):
                 logger.info("started", version=app.version, process=os.getpid())
                 yield

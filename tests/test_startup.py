@@ -106,6 +106,14 @@ def test_a_full_disk_is_called_a_full_disk(address: str, tmp_path: Path, monkeyp
     assert sentence == "The disk of the database is full (no space): make room, then try again. Nothing was written."
 
 
+def test_the_command_loads_nothing_that_only_a_server_needs() -> None:
+    program = "import sys, gc, api.cli; print(gc.isenabled(), *sorted(sys.modules))"
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    assert loaded[0] == "True"
+    slow = {"alembic", "dbos", "fastapi", "psycopg", "strawberry", "uvicorn"}
+    assert slow.isdisjoint(loaded)
+
+
 def test_settings_come_from_a_file_too(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("GRAPHQL_MAX_DEPTH=0\n")
     assert refusal(twofold(tmp_path, "serve")).startswith("The setting GRAPHQL_MAX_DEPTH is not valid")

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import gc
 import json
 import os
 import socket
@@ -83,6 +84,8 @@ def _run(settings: Settings, sockets: list[socket.socket]) -> None:
         if config.workers > 1:
             Multiprocess(config, sockets=sockets).run()
         else:
+            # While the application is imported and made. Once it has started, it collects what is garbage by then.
+            gc.disable()
             server = uvicorn.Server(config)
             server.run(sockets=sockets)
             if not server.started:
