@@ -150,6 +150,9 @@ class Settings(BaseSettings):
         AfterValidator(_check_origins),
         Field(description="Origins of browser apps, separated by commas; `*` for any."),
     ] = []
+    hsts_seconds: Annotated[
+        int, Field(ge=0, description="How long browsers that came over TLS come no other way; 0 to let them.")
+    ] = 365 * 24 * 3600
     registration: Annotated[
         Literal["open", "closed"], Field(description="`closed`: administrators alone create accounts.")
     ] = "open"

@@ -23,6 +23,7 @@ from api.server.body_limit import BodyLimitMiddleware
 from api.server.head import HeadMiddleware
 from api.server.logs import configure_logging
 from api.server.request_log import RequestLogMiddleware
+from api.server.security_headers import SecurityHeadersMiddleware
 from api.server.shutdown import at_exit_signal, end_with_parent
 from api.server.working import working
 from api.services.live.bus import LocalBus, RedisBus
@@ -117,6 +118,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         allow_credentials=bool(settings.cors_origins) and "*" not in settings.cors_origins,
         expose_headers=["ETag", "Location", "X-Request-ID", "Retry-After"],
     )
+    app.add_middleware(SecurityHeadersMiddleware, insist_on_tls_seconds=settings.hsts_seconds)
     app.add_middleware(RequestLogMiddleware)
     describe(app)
     return app

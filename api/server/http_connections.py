@@ -18,6 +18,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from api.core.connection_limits import ConnectionLimits
 from api.core.hang_ups import hang_up
 from api.server.connections import Connections, Guarded, room_for
+from api.server.security_headers import FIXED
 from api.server.socket_connections import SocketProtocol
 
 logger = structlog.get_logger("twofold.connections")
@@ -319,6 +320,7 @@ class RequestProtocol(Guarded, HttpToolsProtocol):
             "content-type: text/plain; charset=utf-8",
             f"content-length: {len(sentence)}",
             "connection: close",
+            *(f"{name.decode()}: {value.decode()}" for name, value in FIXED),
         ]
         if status == HTTPStatus.SERVICE_UNAVAILABLE:
             lines.append("retry-after: 2")

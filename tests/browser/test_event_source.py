@@ -8,6 +8,7 @@ from typing import Any
 
 from playwright.async_api import Page, Route
 
+from tests.browser.visit import open_app
 from tests.clients.caller import Caller, calling
 from tests.live import LiveServer, serve
 from tests.test_readme import blocks
@@ -83,7 +84,7 @@ async def wired(server: LiveServer) -> AsyncIterator[Wire]:
 async def _watch(page: Page, caller: Caller, base: str) -> None:
     """Open the stream with a ticket, on a page of the same origin."""
     if not page.url.startswith(base):
-        await page.goto(f"{base}/health")
+        await open_app(page, base)
     ticket = (await caller.post("/api/auth/stream-ticket", workspace_id=caller.workspace))["ticket"]
     await page.evaluate(WATCH, f"/api/workspaces/{caller.workspace}/changes/stream?ticket={ticket}")
 
@@ -125,7 +126,7 @@ async def test_after_a_cut_the_browser_goes_on_by_itself_where_it_was(page: Page
 async def test_a_stream_that_outlives_its_ticket_ends_with_the_code(page: Page, live_server: LiveServer) -> None:
     async with calling(live_server) as caller, calling(live_server) as soon_gone:
         start = await caller.seq()
-        await page.goto(f"{live_server.url}/health")
+        await open_app(page, live_server.url)
         soon_gone.use(caller.token_for(seconds=4))
         await _watch(page, soon_gone, live_server.url)
         await _until(page, "endings.length === 1")
@@ -171,7 +172,7 @@ async def test_the_readmes_program_survives_cuts_old_tickets_and_a_proxy_without
     [script] = blocks("js")
     async with serve(sqlite_url, tmp_path) as server, calling(server) as caller, wired(server) as wire:
         start = await caller.seq()
-        await page.goto(f"{wire.url}/health")
+        await open_app(page, wire.url)
         await page.evaluate(README_PAGE, [script, caller.workspace, caller.token, start])
         await caller.create_items("Rake")
         await _until(page, "heard.length === 1")
@@ -201,7 +202,7 @@ async def test_the_readmes_program_survives_cuts_old_tickets_and_a_proxy_without
 async def test_the_readmes_program_says_why_it_stops(page: Page, live_server: LiveServer) -> None:
     [script] = blocks("js")
     async with calling(live_server) as caller:
-        await page.goto(f"{live_server.url}/health")
+        await open_app(page, live_server.url)
         for token, start, code in (
             ("no token", 0, "UNAUTHENTICATED"),
             (caller.token, 1_000_000, "BAD_REQUEST"),

@@ -93,6 +93,13 @@ class Visit:
         await self.page.screenshot(path=SCREENSHOTS / f"{name}.png")
 
 
+async def open_app(page: Page, origin: str) -> None:
+    """Open an empty page of an app at this origin; what the server itself answers there lets no script connect."""
+    address = f"{origin}/an-app"
+    await page.route(address, lambda route: route.fulfill(content_type="text/html", body="<!doctype html><p>App"))
+    await page.goto(address)
+
+
 def _answers(text: str) -> Any:
     """A check for the response to the GraphQL request whose document contains ``text``."""
 
