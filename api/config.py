@@ -135,6 +135,12 @@ class Settings(BaseSettings):
     log_retention_days: Annotated[
         int | None, Field(ge=1, description="Remove changes that are older; all are kept if not set.")
     ] = None
+    trash_days: Annotated[
+        int, Field(ge=0, description="Delete items for good that lay in the trash for longer; 0 to keep them.")
+    ] = 30
+    security_log_days: Annotated[
+        int, Field(ge=0, description="Remove entries of the security log that are older; 0 to keep them.")
+    ] = 365
     secret_key: Annotated[
         SecretStr | None,
         AfterValidator(_check_secret),

@@ -16,7 +16,15 @@ def tools_of(settings: Settings, database: Database) -> Tools:
     postman: Postman = OutboxPostman(database, domain)
     if settings.smtp_url is not None:
         postman = SmtpPostman(settings.smtp_url.get_secret_value(), settings.mail_from, domain)
-    return Tools(database, postman, settings.mail_tokens(), settings.app_name, settings.links_begin_with)
+    return Tools(
+        database,
+        postman,
+        settings.mail_tokens(),
+        settings.app_name,
+        settings.links_begin_with,
+        trash_days=settings.trash_days,
+        security_log_days=settings.security_log_days,
+    )
 
 
 @asynccontextmanager

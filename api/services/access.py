@@ -4,7 +4,7 @@ The order of locks is the same for every operation, so that no two of them ever 
 (PostgreSQL manual, 13.3.4; on SQLite a writer has the whole database to itself):
 
 1. accounts, by id, all in one statement: `enter_account`, `enter_own_account`, `hold_actor`, `enter(newcomer=…)`;
-   who locked an account writes its sessions, and nobody else does;
+   who locked an account writes its sessions, and nobody else does but the sweep, which waits for nobody;
 2. workspaces, by id: `enter`, and `enter_all_of` for all that an account belongs to;
 3. nothing more: what is in a workspace is written by whoever holds the workspace.
 

@@ -1,6 +1,7 @@
 """Items."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 from api.core.actor import Actor, require_user
@@ -137,6 +138,23 @@ async def restore_item(uow: UnitOfWork, actor: Actor, item_id: UUID) -> Item:
         await uow.session.flush()
         await log.record(uow, actor, item.workspace_id, [log.updated(item, before, ChangeKind.RESTORED)])
     return item
+
+
+async def purge_item(uow: UnitOfWork, actor: Actor, item_id: UUID, *, trashed_before: datetime) -> bool:
+    """Delete an item for good, as `delete_item` would, if it has lain in the trash since before a moment.
+
+    Returns:
+        Whether it had.
+
+    Raises:
+        AppError: NOT_FOUND if somebody else did.
+    """
+    item = await _open(uow, actor, item_id, Permission.MANAGE, None)
+    # It may have been taken out since it was found there.
+    if item.deleted_at is None or item.deleted_at >= trashed_before:
+        return False
+    await _purge(uow, actor, item)
+    return True
 
 
 async def _purge(uow: UnitOfWork, actor: Actor, item: Item) -> None:

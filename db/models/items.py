@@ -5,10 +5,12 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import JSON, Connection, ForeignKey, Index, SmallInteger, String, Text, event
+from sqlalchemy import JSON, Connection, ForeignKey, Index, SmallInteger, String, Text, event, text
 from sqlalchemy.orm import Mapped, Mapper, mapped_column
 
 from db.models.base import Base, Edited, JsonObject, byte_ordered, choice, new_id
+
+_IN_TRASH = text("deleted_at IS NOT NULL")
 
 
 class ItemStatus(StrEnum):
@@ -31,6 +33,8 @@ class Item(Edited, Base):
         Index(None, "workspace_id", "title_key", "id"),
         Index(None, "owner_id"),
         Index(None, "assignee_id"),
+        # The trash alone, for what looks through all of it at night.
+        Index(None, "deleted_at", sqlite_where=_IN_TRASH, postgresql_where=_IN_TRASH),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)

@@ -97,6 +97,12 @@ async def find_many(session: ReadSession, scope: Scope, ids: Sequence[UUID]) -> 
     return await session.all(visible(scope).where(Item.id.in_(ids)))
 
 
+async def in_trash_before(session: ReadSession, moment: datetime, most: int) -> Sequence[UUID]:
+    """Return some items that came into the trash before a moment, those that lie there longest first."""
+    statement = select(Item.id).where(Item.deleted_at < moment).order_by(Item.deleted_at).limit(most)
+    return await session.all(statement)
+
+
 async def taken(session: ReadSession, ids: Sequence[UUID]) -> Sequence[UUID]:
     """Return those of the ids that some item has already."""
     return await session.all(select(Item.id).where(Item.id.in_(ids)))

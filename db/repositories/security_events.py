@@ -1,14 +1,23 @@
 """Queries on the security log."""
 
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from db.models import SecurityEvent, SecurityEventKind
 from db.paging import Page, PageRequest, Sort, fetch_page
-from db.session import ReadSession
+from db.session import ReadSession, WriteSession
 
 NEWEST_FIRST: Sort[SecurityEvent] = Sort("-at", SecurityEvent.at, SecurityEvent.id, descending=True)
+
+
+async def remove_before(session: WriteSession, moment: datetime, most: int) -> int:
+    """Remove some entries that are older than a moment, and return how many."""
+    old = select(SecurityEvent.id).where(SecurityEvent.at < moment).order_by(SecurityEvent.at).limit(most)
+    found = await session.all(old)
+    await session.execute(delete(SecurityEvent).where(SecurityEvent.id.in_(found)))
+    return len(found)
 
 
 async def page(

@@ -1,5 +1,6 @@
-"""Queries on sessions. They are written by whoever holds the lock of their account."""
+"""Queries on sessions. They are written by whoever holds the lock of their account; what expired is swept without."""
 
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, delete, exists, false, select
@@ -77,3 +78,16 @@ async def delete_outdated(session: WriteSession, user_id: UUID, *, keep: int) ->
             UserSession.user_id == user_id, UserSession.id.not_in(kept.with_only_columns(UserSession.id))
         )
     )
+
+
+async def remove_expired(session: WriteSession, moment: datetime, most: int) -> int:
+    """Remove some sessions that expired before a moment, and return how many.
+
+    It holds no lock of an account, so it leaves alone what somebody else is writing, and waits for nobody.
+    """
+    expired = (
+        select(UserSession.id).where(UserSession.expires_at < moment).limit(most).with_for_update(skip_locked=True)
+    )
+    found = await session.all(expired)
+    await session.execute(delete(UserSession).where(UserSession.id.in_(found)))
+    return len(found)

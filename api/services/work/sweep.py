@@ -1,19 +1,24 @@
 """The job that removes what has expired, once a day."""
 
+from collections.abc import Awaitable, Callable
 from datetime import date, datetime, timedelta
+from functools import partial
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from api.core.actor import SYSTEM
 from api.schemas.jobs import Sweep
 from api.services.idempotency import forget_old_requests
+from api.services.trash import empty_trash
 from api.services.work.tools import Tools
 from db.clock import utc_now
 from db.models import JobStatus
-from db.repositories import jobs, mail_tokens, outbox
+from db.repositories import jobs, mail_tokens, outbox, security_events, sessions
+from db.session import WriteSession
 
 HOUR = timedelta(hours=3)
 """When the day begins for it, in UTC: while most people sleep."""
 
+KEEP_SESSIONS = timedelta(days=1)
 KEEP_TOKENS = timedelta(days=1)
 KEEP_OUTBOX = timedelta(days=30)
 KEEP_DONE = timedelta(days=7)
@@ -32,14 +37,28 @@ def job_id_of(day: date) -> UUID:
 
 
 async def sweep(tools: Tools, _job_id: UUID, _data: Sweep) -> None:
-    """Remove expired tokens, old mails of the outbox, keys of old requests, and jobs that ended long ago."""
+    """Remove what has expired: tokens, sessions, mails, keys of requests, jobs, old entries, and the trash."""
     now = utc_now()
     async with tools.database.write() as uow:
         await mail_tokens.remove_expired(uow.session, now - KEEP_TOKENS)
         await outbox.remove_before(uow.session, now - KEEP_OUTBOX)
         await forget_old_requests(uow, SYSTEM)
+    await _in_batches(tools, partial(sessions.remove_expired, moment=now - KEEP_SESSIONS, most=BATCH))
+    if tools.security_log_days:
+        oldest = now - timedelta(days=tools.security_log_days)
+        await _in_batches(tools, partial(security_events.remove_before, moment=oldest, most=BATCH))
+    if tools.trash_days:
+        await empty_trash(tools.database, SYSTEM, before=now - timedelta(days=tools.trash_days))
     await _forget_jobs(tools, now - KEEP_DONE, [JobStatus.DONE])
     await _forget_jobs(tools, now - KEEP_DEAD, [JobStatus.FAILED, JobStatus.STUCK, JobStatus.CANCELLED])
+
+
+async def _in_batches(tools: Tools, remove: Callable[[WriteSession], Awaitable[int]]) -> None:
+    """Remove in small transactions, until one of them finds less than it may take."""
+    while True:
+        async with tools.database.write() as uow:
+            if await remove(uow.session) < BATCH:
+                return
 
 
 async def _forget_jobs(tools: Tools, moment: datetime, statuses: list[JobStatus]) -> None:

@@ -9,10 +9,13 @@ from db.engine import Database
 
 @dataclass(frozen=True)
 class Tools:
-    """The database, and all that a mail needs."""
+    """The database, all that a mail needs, and how long things are kept."""
 
     database: Database
     postman: Postman
     tokens: MailTokens
     app_name: str
     public_url: str
+    trash_days: int
+    """0 keeps what lies there; so does that of the security log."""
+    security_log_days: int
