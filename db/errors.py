@@ -37,6 +37,10 @@ class DatabaseDamagedError(DatabaseError):
     """The file is no database of SQLite's, or parts of it are missing or wrong."""
 
 
+class NotPermittedError(DatabaseError):
+    """The role that Twofold signs in with may not do this."""
+
+
 class ConstraintViolatedError(DatabaseError):
     """A unique, foreign key or check constraint refused a row: somebody else was faster."""
 
@@ -50,6 +54,7 @@ _DAMAGED = ("SQLITE_NOTADB", "SQLITE_CORRUPT")
 # Both databases end a statement that takes too long by "cancelling" or "interrupting" it.
 _TIMED_OUT = {"57014", "SQLITE_INTERRUPT"}
 _DISK_FULL = {"53100", "SQLITE_FULL"}
+_NOT_PERMITTED = {"42501"}
 
 
 @contextmanager
@@ -77,6 +82,8 @@ def _kind_of(error: exc.DBAPIError) -> type[DatabaseError] | None:
         return StatementTimeoutError
     if state in _DISK_FULL:
         return DiskFullError
+    if state in _NOT_PERMITTED:
+        return NotPermittedError
     return DatabaseUnavailableError if _is_transient(error) else None
 
 

@@ -4,7 +4,8 @@ import asyncio
 import re
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, inspect, text
 
 from db.engine import Database
-from db.errors import translate_errors
+from db.errors import NotPermittedError, translate_errors
 
 _FOLDER = Path(__file__).with_name("migrations")
 # Any number will do, as long as it is the same for all who migrate (PostgreSQL manual, 13.3.5).
@@ -26,9 +27,18 @@ class MigrationError(Exception):
 async def upgrade(database: Database, revision: str = "head") -> None:
     """Apply the missing migrations. Several processes may try at once; one does it, the others wait."""
     _check_known(revision)
+    role, schema = _quoted(database.url.username), "dbos"
     # First: once our own revision is the newest, nothing is missing any more.
-    await database.jobs().migrate()
-    await _run(database, lambda config: _command().upgrade(config, revision))
+    with _explained(
+        f"The role {role} may not make the schema {schema}, which the jobs stand in",
+        f"let an administrator of the database run CREATE SCHEMA {schema} AUTHORIZATION {role}",
+    ):
+        await database.jobs().migrate()
+    with _explained(
+        f"The role {role} may not make the tables",
+        f"let an administrator of the database run GRANT ALL ON SCHEMA public TO {role}",
+    ):
+        await _run(database, lambda config: _command().upgrade(config, revision))
 
 
 async def downgrade(database: Database, revision: str) -> None:
@@ -61,6 +71,24 @@ def newest_revision() -> str:
 def known_revisions() -> set[str]:
     """Return the revisions that there are migrations to."""
     return {path.stem.split("_")[0] for path in (_FOLDER / "versions").glob("[0-9]*.py")}
+
+
+@contextmanager
+def _explained(problem: str, remedy: str) -> Iterator[None]:
+    """Say in one sentence what the role may not do.
+
+    Raises:
+        MigrationError: it may not.
+    """
+    try:
+        yield
+    except NotPermittedError as error:
+        raise MigrationError(f"{problem} ({str(error).splitlines()[0]}): {remedy}, then try again.") from error
+
+
+def _quoted(name: str | None) -> str:
+    """Return a name as SQL takes any (PostgreSQL manual, 4.1.1)."""
+    return '"' + (name or "").replace('"', '""') + '"'
 
 
 def _check_known(revision: str) -> None:

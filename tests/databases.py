@@ -70,16 +70,17 @@ def sqlite_address(folder: Path, template: Path) -> str:
 
 
 @contextmanager
-def postgresql_address(worker: str) -> Iterator[str]:
-    """Give the address of a migrated PostgreSQL database that lives as long as the block."""
+def postgresql_address(worker: str, *, migrated: bool = True) -> Iterator[str]:
+    """Give the address of a PostgreSQL database that lives as long as the block."""
     name = f"twofold_test_{worker}"
-    asyncio.run(_run_sql(f'CREATE DATABASE "{name}"'))
+    asyncio.run(run_sql(f'CREATE DATABASE "{name}"'))
     try:
         address = make_url(POSTGRESQL).set(database=name).render_as_string(hide_password=False)
-        asyncio.run(_migrate(address))
+        if migrated:
+            asyncio.run(_migrate(address))
         yield address
     finally:
-        asyncio.run(_run_sql(f'DROP DATABASE "{name}" WITH (FORCE)'))
+        asyncio.run(run_sql(f'DROP DATABASE "{name}" WITH (FORCE)'))
 
 
 async def empty(address: str) -> None:
@@ -94,8 +95,9 @@ async def empty(address: str) -> None:
         await connection.close()
 
 
-async def _run_sql(statement: str) -> None:
-    connection = await asyncpg.connect(POSTGRESQL)
+async def run_sql(statement: str, address: str = POSTGRESQL) -> None:
+    """Run a statement as who may do everything, in the given database."""
+    connection = await asyncpg.connect(address)
     try:
         await connection.execute(statement)
     finally:

@@ -18,7 +18,7 @@ from sqlalchemy import make_url
 from api.server.startup import unreachable
 from db.engine import Database
 from db.errors import DiskFullError
-from tests.databases import POSTGRESQL, require_postgresql
+from tests.databases import POSTGRESQL, postgresql_address, require_postgresql, run_sql
 from tests.live import STARTS_WITHIN_SECONDS, free_port, serve
 
 TWOFOLD = str(Path(sys.executable).with_name("twofold"))
@@ -150,6 +150,32 @@ def test_a_database_that_does_not_exist_is_named(tmp_path: Path, command: str) -
     sentence = refusal(twofold(tmp_path, command, DATABASE_URL=address))
     assert 'database "nobody_made_it" does not exist' in sentence
     assert sentence.endswith("start it, or correct DATABASE_URL.")
+
+
+def test_what_a_role_may_not_make_is_named_and_how_it_may(tmp_path: Path, worker: str) -> None:
+    require_postgresql()
+    name = f'may "little" {worker}'
+    role = '"' + name.replace('"', '""') + '"'
+    with postgresql_address(f"{worker}_role", migrated=False) as address:
+        own = make_url(address).set(username=name, password="none").render_as_string(hide_password=False)
+        asyncio.run(
+            run_sql(f"CREATE ROLE {role} LOGIN PASSWORD 'none'; REVOKE CREATE ON SCHEMA public FROM PUBLIC", address)
+        )
+        try:
+            assert refusal(twofold(tmp_path, "migrate", DATABASE_URL=own)) == (
+                f"The role {role} may not make the schema dbos, which the jobs stand in (permission denied for "
+                f"database {make_url(address).database}): let an administrator of the database run "
+                f"CREATE SCHEMA dbos AUTHORIZATION {role}, then try again."
+            )
+            asyncio.run(run_sql(f"CREATE SCHEMA dbos AUTHORIZATION {role}", address))
+            assert refusal(twofold(tmp_path, "migrate", DATABASE_URL=own)) == (
+                f"The role {role} may not make the tables (permission denied for schema public): let an "
+                f"administrator of the database run GRANT ALL ON SCHEMA public TO {role}, then try again."
+            )
+            asyncio.run(run_sql(f"GRANT ALL ON SCHEMA public TO {role}", address))
+            assert twofold(tmp_path, "migrate", DATABASE_URL=own).stdout == "The database is up to date.\n"
+        finally:
+            asyncio.run(run_sql(f"DROP OWNED BY {role} CASCADE; DROP ROLE {role}", address))
 
 
 def test_a_data_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
