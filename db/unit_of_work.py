@@ -58,3 +58,4 @@ class UnitOfWork(ReadUnit):
         """Begin anew, as if nothing had been done."""
         await self.session.release()
         self.last_seqs.clear()
+        self.kept = None

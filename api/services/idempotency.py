@@ -77,11 +77,14 @@ def idempotent(
             try:
                 answer = await service(uow, actor, *args, **kwargs)
                 await done_requests.add(uow.session, caller, key, digest, _keep(answer))
-            except (AppError, ConstraintViolatedError):
-                await uow.undo()
+            except (AppError, ConstraintViolatedError) as error:
+                if error is not uow.kept:
+                    await uow.undo()
                 done = await done_requests.find(uow.session, caller, key)
                 if done is None:
                     raise
+                # The first one has changed the password, say, so that this one's was wrong: nothing worth keeping.
+                await uow.undo()
             else:
                 return answer
         return _repeat(done, digest)  # type: ignore[no-any-return]  # it has what doors read of a row

@@ -132,7 +132,9 @@ async def prove(uow: UnitOfWork, actor: Actor, current: SecretStr | None, identi
     await identity.attempts.try_password(user.email, actor.address)
     whose = (user.email, actor.address or "")
     if not await identity.passwords.verify(current.get_secret_value(), user.password_hash, whose=whose):
-        raise _wrong_password()
+        # Whoever has somebody's token and guesses at the password is told of as one who guesses while signing in.
+        await security.record(uow, actor, SecurityEventKind.WRONG_PASSWORD, user.id)
+        raise uow.keep(_wrong_password())
     await identity.attempts.forgive(user.email, actor.address)
     return user.password_hash
 

@@ -18,6 +18,7 @@ class SecurityEventKind(StrEnum):
 
     SIGNED_IN = "signed_in"
     SIGN_IN_FAILED = "sign_in_failed"
+    WRONG_PASSWORD = "wrong_password"  # noqa: S105 - what somebody who is signed in gave as the current one
     SIGNED_OUT = "signed_out"
     SESSION_REVOKED = "session_revoked"
     REFRESH_TOKEN_REUSED = "refresh_token_reused"  # noqa: S105 - what happened to one

@@ -147,7 +147,7 @@ async def test_a_stolen_token_does_not_help_to_guess_the_password(app: FastAPI, 
     change = {"email": "new@example.com", "current_password": WRONG}
     await wrong(here, eve.email)
     for _ in range(2):
-        async with refused(here, "VALIDATION_ERROR"):
+        async with refused(here, "VALIDATION_ERROR", logged="wrong_password"):
             await here.call("update_me", token=eve.token, data=change)
 
     right = {**change, "current_password": PASSWORD}

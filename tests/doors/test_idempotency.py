@@ -13,6 +13,7 @@ from sqlalchemy import select
 
 from api.core.actor import SYSTEM
 from api.core.mail_tokens import digest_of
+from api.core.passwords import Passwords
 from api.services.idempotency import KEPT_FOR, forget_old_requests
 from db.clock import utc_now
 from db.models import MailPurpose, MailToken, User
@@ -258,6 +259,28 @@ async def test_sign_ups_at_once_are_one_account(door: Door, other: Door, world: 
     )
 
     assert all(answer == answers[0] for answer in answers)
+
+
+async def test_a_password_that_is_wrong_because_the_same_request_changed_it_was_not_guessed(
+    app: FastAPI, door: Door, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change = {"password": "New horse 1", "password_confirm": "New horse 1", "current_password": PASSWORD}
+    call: dict[str, Any] = {"token": world.editor.token, "data": change, "key": KEY}
+    passwords: Passwords = app.state.identity.passwords
+    verify, first = passwords.verify, True
+
+    async def another_one_is_faster(password: str, password_hash: str | None, **more: Any) -> bool:
+        nonlocal first
+        if first:
+            first = False
+            await door.call("update_me", **call)
+            return False
+        return await verify(password, password_hash, **more)
+
+    monkeypatch.setattr(passwords, "verify", another_one_is_faster)
+    assert (await door.call("update_me", **call))["id"] == str(world.editor.id)
+    events = await door.call("list_security_events", token=world.administrator.token)
+    assert [one["kind"] for one in events["data"]] == ["password_changed"]
 
 
 async def test_each_change_of_a_mutation_has_its_own_key(client: httpx.AsyncClient, world: World) -> None:

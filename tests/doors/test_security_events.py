@@ -83,10 +83,25 @@ async def test_changes_of_accounts_are_told_with_who_made_them(door: Door, world
     ]
 
 
-async def test_what_is_refused_tells_nothing_but_failed_sign_ins(door: Door, world: World) -> None:
+async def test_a_wrong_current_password_is_told_and_changes_nothing_else(door: Door, world: World) -> None:
+    editor = str(world.editor.id)
+    door.client.headers["User-Agent"] = AGENT
     password = {"password": "New horse 1", "password_confirm": "New horse 1", "current_password": "Wrong horse 1"}
+    email = {"email": "new@example.com", "current_password": "Wrong horse 1"}
+    for operation, data in (("update_me", password), ("update_me", email), ("change_email", email)):
+        for key in (None, f"{operation} {len(data)}"):
+            async with refused(door, "VALIDATION_ERROR", logged="wrong_password") as refusal:
+                await door.call(operation, token=world.editor.token, data=data, key=key)
+            assert refusal.paths == {"current_password"}
+    assert await told(door, world) == [("wrong_password", editor, editor, {})] * 6
+    assert {(one["address"], one["device"]) for one in await log_of(door, world)} == {("127.0.0.1", AGENT)}
+    # One that is missing was not guessed.
+    del password["current_password"]
     async with refused(door, "VALIDATION_ERROR"):
         await door.call("update_me", token=world.editor.token, data=password)
+
+
+async def test_whatever_else_is_refused_is_not_told(door: Door, world: World) -> None:
     async with refused(door, "CONFLICT"):
         data = {"email": world.viewer.email, "role": "admin"}
         await door.call("update_user", token=world.administrator.token, id=str(world.editor.id), data=data)

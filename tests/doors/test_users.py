@@ -196,7 +196,7 @@ async def test_a_new_address_or_password_needs_the_current_password(door: Door, 
         async with refused(door, "VALIDATION_ERROR") as refusal:
             await door.call("update_me", token=token, data=change)
         assert refusal.paths == {"current_password"}
-        async with refused(door, "VALIDATION_ERROR") as refusal:
+        async with refused(door, "VALIDATION_ERROR", logged="wrong_password") as refusal:
             await door.call("update_me", token=token, data={**change, "current_password": "Wrong horse 1"})
         assert refusal.paths == {"current_password"}
     async with refused(door, "VALIDATION_ERROR") as refusal:
