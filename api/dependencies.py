@@ -12,7 +12,7 @@ from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
 from starlette.requests import HTTPConnection
 
-from api.core.actor import ANONYMOUS, SYSTEM, Actor, Anonymous, require_user
+from api.core.actor import ANONYMOUS, SYSTEM, Actor, Anonymous, UserActor, require_user
 from api.core.addresses import network_of
 from api.core.errors import AppError, ErrorCode, invalid
 from api.core.idempotency import MAX_KEY, read_key
@@ -35,7 +35,9 @@ from db.unit_of_work import ReadUnit, UnitOfWork
 _LISTS = frozenset({"if-match"})
 
 _bearer = HTTPBearer(
-    auto_error=False, scheme_name="bearer", description="The `access_token` from `POST /api/auth/login`."
+    auto_error=False,
+    scheme_name="bearer",
+    description="The `access_token` from `POST /api/auth/login`, or a `key` from `POST /api/auth/api-keys`.",
 )
 
 
@@ -76,6 +78,8 @@ async def identify(connection: HTTPConnection, credentials: str | None) -> Actor
                 uow, credentials, address=address, device=device, identity=get_identity(connection)
             )
         record_of(connection).actor = actor.label
+        if isinstance(actor, UserActor) and actor.key is not None:
+            connection.app.state.key_uses.note(actor.id, actor.key)
     if actor.user_id is not None:
         admit_large_body(connection.scope)
     connection.app.state.pace.greet(caller_of(connection, actor))

@@ -26,6 +26,7 @@ from api.server.request_log import RequestLogMiddleware
 from api.server.security_headers import SecurityHeadersMiddleware
 from api.server.shutdown import at_exit_signal, end_with_parent
 from api.server.working import working
+from api.services.key_uses import KeyUses
 from api.services.live.bus import LocalBus, RedisBus
 from api.services.live.hub import Hub
 from api.services.live.options import HubOptions
@@ -54,6 +55,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         streams_per_user=settings.streams_max_per_user,
         cost_per_user=settings.streams_max_cost_per_user,
     )
+    key_uses = KeyUses(database)
     pace = Pace()
     hub = Hub(database, bus, options, pace)
     shared_results = SharedResults(hub.turns)
@@ -63,6 +65,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         end_with_parent()
         async with (
             hub.running(),
+            key_uses.running(),
             shared_results.running(),
             _trimming(database, settings.log_retention_days),
             working(settings, database),
@@ -96,6 +99,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.hub = hub
     app.state.shared_results = shared_results
     app.state.pace = pace
+    app.state.key_uses = key_uses
     install_error_handlers(app)
     for router in (*API_ROUTERS, *SERVICE_ROUTERS, graphql_router(settings)):
         # The routes themselves: `include_router` would make each of them a second time, at the first request.

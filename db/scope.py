@@ -1,5 +1,6 @@
 """Whose rows a query may see. Trust is spelled out, it is never a missing value."""
 
+from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 from uuid import UUID
@@ -13,5 +14,14 @@ class Trust(Enum):
 
 EVERYTHING: Final = Trust.EVERYTHING
 
-Scope = UUID | Trust
-"""The id of the user whose memberships decide, or `EVERYTHING` for the system itself."""
+
+@dataclass(frozen=True)
+class Within:
+    """A user's eyes on one workspace, and on nothing else that the user may see."""
+
+    user_id: UUID
+    workspace_id: UUID
+
+
+Scope = UUID | Within | Trust
+"""The id of the user whose memberships decide, in one workspace alone or not; `EVERYTHING` for the system itself."""

@@ -6,12 +6,13 @@ import strawberry
 
 from api.schemas.items import ItemSort
 from api.schemas.messages import MessageSort
-from db.models import ChangeKind, EntityKind, ItemStatus, JobStatus, Role, SecurityEventKind, UserRole
+from db.models import ChangeKind, EntityKind, ItemStatus, JobStatus, KeyAccess, Role, SecurityEventKind, UserRole
 
 ENUMS: tuple[type[StrEnum], ...] = (
     ItemSort,
     ItemStatus,
     JobStatus,
+    KeyAccess,
     MessageSort,
     Role,
     UserRole,

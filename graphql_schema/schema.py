@@ -15,6 +15,7 @@ from strawberry.types.graphql import OperationType
 
 from api.config import Settings
 from api.core.errors import AppError, ErrorCode
+from graphql_schema.api_keys import ApiKeyMutation, ApiKeyQuery
 from graphql_schema.changes import ChangeQuery
 from graphql_schema.door.context import Context
 from graphql_schema.door.errors import hide_suggestions, render_errors
@@ -49,6 +50,7 @@ class Query(
     NodeQuery,
     UserQuery,
     SessionQuery,
+    ApiKeyQuery,
     SecurityQuery,
     WorkspaceQuery,
     MemberQuery,
@@ -66,6 +68,7 @@ class Query(
 )
 class Mutation(
     SessionMutation,
+    ApiKeyMutation,
     UserMutation,
     MailMutation,
     WorkspaceMutation,

@@ -26,7 +26,19 @@ from api.core.errors import STATUS
 from api.core.live import Effect
 from api.main import create_app
 from api.problems import MEDIA_TYPE
-from api.schemas import changes, health, items, jobs, mail, messages, security_events, sessions, users, workspaces
+from api.schemas import (
+    api_keys,
+    changes,
+    health,
+    items,
+    jobs,
+    mail,
+    messages,
+    security_events,
+    sessions,
+    users,
+    workspaces,
+)
 from api.schemas.types import Input, Output
 from db.models import ChangeKind
 from graphql_schema import ENUMS
@@ -34,7 +46,7 @@ from graphql_schema.live import EventKind
 from graphql_schema.schema import create_schema
 
 ROOT = Path(__file__).parent.parent
-MODULES = (changes, health, items, jobs, mail, messages, security_events, sessions, users, workspaces)
+MODULES = (api_keys, changes, health, items, jobs, mail, messages, security_events, sessions, users, workspaces)
 
 REST_ONLY = {
     "get_health": "asked by what watches the process, which speaks no GraphQL",
@@ -61,6 +73,8 @@ NO_MODEL_INPUTS = {"ItemQuery", "JobQuery", "MessageQuery", "ChangeQuery", "Page
 
 REST_OUTPUTS: dict[str, type[Output]] = {
     "AccessToken": sessions.AccessToken,
+    "ApiKey": api_keys.ApiKeyRead,
+    "NewApiKey": api_keys.NewApiKey,
     "RevokedSessions": sessions.RevokedSessions,
     "SecurityEvent": security_events.SecurityEventRead,
     "Session": sessions.SessionRead,

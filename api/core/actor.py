@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+from api.core.api_keys import KeyGrant
 from api.core.errors import forbidden, unauthenticated
-from db.models import UserRole
-from db.scope import EVERYTHING, Scope
+from db.models import KeyAccess, UserRole
+from db.scope import EVERYTHING, Scope, Within
 
 
 class Actor(ABC):
@@ -59,8 +60,10 @@ class UserActor(Actor):
     personal_workspace_id: UUID
     # The session that it is signed in with; None needs none, such as who has just signed up.
     session_id: UUID | None = None
-    # Until when the access token counts. None is one that does not expire.
+    # Until when the access token or API key counts. None is one that does not expire.
     expires_at: datetime | None = None
+    # The API key that it calls by instead of a session, with which it is its user with less.
+    key: KeyGrant | None = None
     # From where; the same user is the same actor anywhere.
     address: str | None = field(default=None, compare=False)
     device: str | None = field(default=None, compare=False)
@@ -75,12 +78,31 @@ class UserActor(Actor):
         """The user's id."""
         return str(self.id)
 
+    @property
+    def proof_id(self) -> UUID | None:
+        """The session or API key that its right depends on, None if it needs neither."""
+        return self.session_id if self.key is None else self.key.id
+
+    @property
+    def is_administrator(self) -> bool:
+        """Whether it may manage accounts."""
+        return self.role is UserRole.ADMIN and self.key is None
+
+    @property
+    def home(self) -> UUID:
+        """The workspace that is meant where none is named: that of the API key, or else the personal one."""
+        own = self.personal_workspace_id
+        return own if self.key is None else self.key.workspace_id or own
+
     def scope(self) -> Scope:
-        """Return the user's own memberships."""
-        return self.id
+        """Return the user's own memberships, or of them the one that the API key is for."""
+        if self.key is None or self.key.workspace_id is None:
+            return self.id
+        return Within(self.id, self.key.workspace_id)
 
     def require_administrator(self) -> None:
-        """Refuse anyone but administrators."""
+        """Refuse anyone but administrators, and their API keys."""
+        refuse_keys(self)
         if self.role is not UserRole.ADMIN:
             raise forbidden("Only administrators may do this.")
 
@@ -138,3 +160,39 @@ def require_user(actor: Actor) -> UserActor:
         return actor
     actor.scope()
     raise forbidden("Only a user can do this.")
+
+
+def require_person(actor: Actor) -> UserActor:
+    """Return the actor as a user who is there, and has not sent an API key.
+
+    Raises:
+        AppError: as `require_user`; FORBIDDEN for an API key.
+    """
+    user = require_user(actor)
+    refuse_keys(user)
+    return user
+
+
+def refuse_keys(actor: Actor) -> None:
+    """Check that no API key calls: accounts, and what comes with them, are for people alone.
+
+    Raises:
+        AppError: FORBIDDEN.
+    """
+    if isinstance(actor, UserActor) and actor.key is not None:
+        raise forbidden("An API key may not do this; sign in for it.")
+
+
+def require_writing(actor: Actor, *, anywhere: bool = False) -> None:
+    """Check that the actor may change anything at all; `anywhere` is outside the present workspaces too.
+
+    Raises:
+        AppError: FORBIDDEN for an API key that may only read, or that is for one workspace.
+    """
+    key = actor.key if isinstance(actor, UserActor) else None
+    if key is None:
+        return
+    if key.access is not KeyAccess.WRITE:
+        raise forbidden("This API key may only read.")
+    if anywhere and key.workspace_id is not None:
+        raise forbidden("This API key is for one workspace, and for nothing outside it.")

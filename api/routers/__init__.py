@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from fastapi import APIRouter
 
 from api.routers import (
+    api_keys,
     auth,
     changes,
     health,
@@ -21,6 +22,7 @@ from api.routers import (
 
 API_ROUTERS: Sequence[APIRouter] = (
     auth.router,
+    api_keys.router,
     mail.router,
     users.router,
     security.router,

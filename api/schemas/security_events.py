@@ -32,7 +32,11 @@ class SecurityEventRead(Output):
         str | None, Field(max_length=MAX_DEVICE, description="With what, as it says itself (`User-Agent`).")
     ]
     details: Annotated[
-        JsonAnswer, Field(description="More, by kind: `session_id`, `session_ids`, `email`, `before` and `after`.")
+        JsonAnswer,
+        Field(
+            description="More, by kind: `session_id`, `session_ids`, `email`, `before` and `after`; of an API key "
+            "`api_key_id`, `name`, `access` and `workspace_id`."
+        ),
     ]
 
 

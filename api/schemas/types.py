@@ -156,7 +156,8 @@ def _readable(text: str) -> str:
     return _visible(text)
 
 
-def _whole(value: object) -> object:
+def whole(value: object) -> object:
+    """Refuse what Pydantic would take for a number as well."""
     if isinstance(value, bool | str):
         raise ValueError("It must be a number")  # noqa: TRY004 - Pydantic reports a ValueError by path, and a TypeError not at all
     return value
@@ -241,7 +242,7 @@ Secret = Annotated[SecretStr, BeforeValidator(_writable)]
 """Text that is not shown again. Unlike other text Pydantic looks at it no closer."""
 
 Flag = StrictBool
-Priority = Annotated[int, Field(ge=0, le=4), BeforeValidator(_whole)]
+Priority = Annotated[int, Field(ge=0, le=4), BeforeValidator(whole)]
 Version = Annotated[int, Field(ge=1, le=2**31 - 1)]
 Seconds = Annotated[int, Field(ge=0)]
 Count = Annotated[int, Field(ge=0)]

@@ -3,8 +3,10 @@
 The order of locks is the same for every operation, so that no two of them ever wait for each other
 (PostgreSQL manual, 13.3.4; on SQLite a writer has the whole database to itself):
 
-1. accounts, by id, all in one statement: `enter_account`, `enter_own_account`, `hold_actor`, `enter(newcomer=…)`;
-   who locked an account writes its sessions, and nobody else does but the sweep, which waits for nobody;
+1. accounts, by id, all in one statement: `enter_account`, `enter_own_account`, `lock_caller`, `hold_actor`,
+   `enter(newcomer=…)`;
+   who locked an account makes and ends its sessions and API keys, and nobody else does but the sweep, which waits
+   for nobody;
 2. workspaces, by id: `enter`, and `enter_all_of` for all that an account belongs to;
 3. nothing more: what is in a workspace is written by whoever holds the workspace.
 
@@ -18,11 +20,11 @@ from dataclasses import replace
 from typing import TypeVar
 from uuid import UUID
 
-from api.core.actor import Actor, UserActor, require_user
+from api.core.actor import Actor, UserActor, refuse_keys, require_person, require_user, require_writing
 from api.core.errors import forbidden, invalid, not_found, unauthenticated
 from api.core.permissions import LEAST_ROLE, Permission, allows
 from db.models import Member, Role, User, UserRole, Workspace
-from db.repositories import members, sessions, users, workspaces
+from db.repositories import api_keys, members, sessions, users, workspaces
 from db.repositories.users import Standing
 from db.repositories.workspaces import WorkspaceId
 from db.scope import EVERYTHING
@@ -34,6 +36,7 @@ _A: Mapping[Role, str] = {Role.VIEWER: "a viewer", Role.EDITOR: "an editor", Rol
 
 GONE = "The account of this access token no longer exists."
 ENDED = "The session of this access token has ended. Sign in again."
+KEY_ENDED = "The API key was revoked or has expired."
 
 
 async def enter(
@@ -56,9 +59,10 @@ async def enter(
 
     Raises:
         AppError: UNAUTHENTICATED, also if the account or token ended meanwhile; NOT_FOUND about `what`
-            for a stranger; FORBIDDEN for too low a role.
+            for a stranger; FORBIDDEN for too low a role, and for an API key that may only read.
     """
     scope = actor.scope()
+    require_writing(actor)
     if newcomer is not None:
         await users.hold(uow.session, newcomer)
     workspace = await workspaces.lock(uow.session, scope, workspace_id)
@@ -75,6 +79,8 @@ async def check(uow: ReadUnit, actor: Actor, workspace_id: UUID, permission: Per
     Raises:
         AppError: as `enter`.
     """
+    actor.scope()
+    require_writing(actor)
     workspace = await see(uow, actor, workspace_id)
     if actor.scope() is not EVERYTHING:
         await _check_member(uow, actor, workspace, permission, "workspace")
@@ -86,7 +92,16 @@ async def enter_all_of(uow: UnitOfWork, user: User) -> Sequence[Workspace]:
 
 
 async def enter_own_account(uow: UnitOfWork, actor: Actor) -> User:
-    """Lock the caller's own account and return it.
+    """Lock the caller's own account and return it, to change what belongs to the account.
+
+    Raises:
+        AppError: UNAUTHENTICATED; FORBIDDEN for an API key.
+    """
+    return await lock_caller(uow, require_person(actor))
+
+
+async def lock_caller(uow: UnitOfWork, actor: Actor) -> User:
+    """Lock the caller's own account and return it, for what the caller does elsewhere.
 
     Raises:
         AppError: UNAUTHENTICATED.
@@ -104,6 +119,7 @@ async def enter_account(uow: UnitOfWork, actor: Actor, user_id: UUID) -> tuple[U
     Raises:
         AppError: UNAUTHENTICATED or FORBIDDEN, also if the right ended meanwhile; NOT_FOUND.
     """
+    refuse_keys(actor)
     locked = {user.id: user for user in await users.lock_with_administrators(uow.session, user_id)}
     if isinstance(actor, UserActor):
         own = locked.get(actor.id) or await users.find(uow.session, actor.id)
@@ -127,23 +143,29 @@ async def hold_actor(uow: UnitOfWork, actor: A) -> A | UserActor:
     return replace(actor, role=user.role)
 
 
-def objection(standing: Standing | None) -> str | None:
-    """Return why who stands like this counts no more, or None if it does."""
+def objection(standing: Standing | None, *, by_key: bool) -> str | None:
+    """Return why who stands like this counts no more, or None if it does; `by_key` if it calls by an API key."""
     if standing is None or standing.is_deleted:
         return GONE
     if standing.is_disabled:
         return "The account is disabled."
-    return None if standing.is_signed_in else ENDED
+    if standing.is_signed_in:
+        return None
+    return KEY_ENDED if by_key else ENDED
 
 
 async def _judge(uow: ReadUnit, actor: UserActor, user: User | None) -> User:
     """Return the actor's account unless its right ended: it may have waited since it was recognised."""
-    lives = actor.session_id is None or await sessions.is_living(uow.session, actor.session_id)
-    return _admit(user, is_signed_in=lives)
+    if actor.key is not None:
+        lives = await api_keys.is_living(uow.session, actor.key.id)
+    else:
+        lives = actor.session_id is None or await sessions.is_living(uow.session, actor.session_id)
+    return _admit(actor, user, is_signed_in=lives)
 
 
-def _admit(user: User | None, *, is_signed_in: bool) -> User:
-    reason = objection(None if user is None else users.standing_of(user, is_signed_in=is_signed_in))
+def _admit(actor: UserActor, user: User | None, *, is_signed_in: bool) -> User:
+    standing = None if user is None else users.standing_of(user, is_signed_in=is_signed_in)
+    reason = objection(standing, by_key=actor.key is not None)
     if user is None or reason is not None:
         raise unauthenticated(reason or GONE)
     return user
@@ -155,13 +177,14 @@ async def _check_member(
     caller = require_user(actor)
     found = None
     if workspace is not None:
-        found = await members.find_caller(uow.session, workspace.id, caller.id, caller.session_id)
+        by_key = caller.key is not None
+        found = await members.find_caller(uow.session, workspace.id, caller.id, caller.proof_id, by_key=by_key)
     if workspace is None or found is None:
         # Whose account is gone has lost its memberships as well, and is told so.
         await _judge(uow, caller, await users.find(uow.session, caller.id))
         raise not_found(what)
-    member, session_id = found
-    _admit(member.user, is_signed_in=session_id == caller.session_id)
+    member, proof_id = found
+    _admit(caller, member.user, is_signed_in=proof_id == caller.proof_id)
     check_role(member, permission)
     return workspace, member
 
@@ -189,7 +212,7 @@ async def see(uow: ReadUnit, actor: Actor, workspace_id: UUID) -> Workspace:
 
 
 def or_personal(actor: Actor, workspace_id: UUID | None) -> UUID:
-    """Return the workspace that was named, or else the actor's personal one.
+    """Return the workspace that was named, or else that of the actor's API key, or its personal one.
 
     Raises:
         AppError: UNAUTHENTICATED; VALIDATION_ERROR for the system, which has none.
@@ -198,5 +221,5 @@ def or_personal(actor: Actor, workspace_id: UUID | None) -> UUID:
     if workspace_id is not None:
         return workspace_id
     if isinstance(actor, UserActor):
-        return actor.personal_workspace_id
+        return actor.home
     raise invalid([("workspace_id", "It is needed")])

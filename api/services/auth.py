@@ -4,14 +4,16 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from api.core.actor import Actor, Anonymous, UserActor, require_user
+from api.core.actor import Actor, Anonymous, UserActor, refuse_keys, require_person
+from api.core.api_keys import PREFIX, KeyGrant, digest_of, is_genuine
 from api.core.errors import forbidden, unauthenticated
 from api.core.identity import Identity
 from api.core.tokens import Claims, TokenError
 from api.schemas.sessions import AccessToken, Login, StreamTicket, StreamTicketCreate
 from api.services import access, security, sessions
+from db.clock import utc_now
 from db.models import SecurityEventKind
-from db.repositories import users
+from db.repositories import api_keys, users
 from db.repositories.sessions import find_with_user
 from db.unit_of_work import ReadUnit, UnitOfWork
 
@@ -25,8 +27,9 @@ async def login(uow: UnitOfWork, actor: Actor, data: Login, *, identity: Identit
     nobody can find out who has an account.
 
     Raises:
-        AppError: UNAUTHENTICATED; RATE_LIMITED after too many attempts.
+        AppError: UNAUTHENTICATED; RATE_LIMITED after too many attempts; FORBIDDEN for an API key.
     """
+    refuse_keys(actor)
     await identity.attempts.try_password(data.email, actor.address)
     known = await users.find_by_email(uow.session, data.email) if "\x00" not in data.email else None
     await uow.session.release()
@@ -71,9 +74,12 @@ async def _recognise_token(uow: ReadUnit, credentials: str | None, identity: Ide
         return Anonymous()
     kind, _, token = credentials.partition(" ")
     if kind.lower() != "bearer" or not token:
-        return Anonymous("The Authorization header must be: Bearer, a space, and an access token.")
+        return Anonymous("The Authorization header must be: Bearer, a space, and an access token or API key.")
+    token = token.strip()
+    if token.startswith(PREFIX):
+        return await _recognise_key(uow, token)
     try:
-        claims = identity.tokens.read(token.strip())
+        claims = identity.tokens.read(token)
     except TokenError as error:
         return Anonymous(str(error))
     return await _recognise(uow, claims)
@@ -88,9 +94,9 @@ async def create_stream_ticket(
     lasts; streams that it opened go on as long as that does.
 
     Raises:
-        AppError: UNAUTHENTICATED or NOT_FOUND.
+        AppError: UNAUTHENTICATED or NOT_FOUND; FORBIDDEN for an API key, whose program can send headers.
     """
-    user = require_user(actor)
+    user = require_person(actor)
     session_id = user.session_id
     if session_id is None:
         raise forbidden("A stream ticket belongs to a session, and there is none.")
@@ -119,7 +125,22 @@ async def _recognise(uow: ReadUnit, claims: Claims) -> UserActor | Anonymous:
     user, session = await find_with_user(uow.session, claims.user_id, claims.session_id)
     if user is None or user.personal_workspace_id is None:
         return Anonymous(access.GONE)
-    reason = access.objection(users.standing_of(user, is_signed_in=session is not None))
+    reason = access.objection(users.standing_of(user, is_signed_in=session is not None), by_key=False)
     if reason is not None:
         return Anonymous(reason)
     return UserActor(user.id, user.role, user.personal_workspace_id, claims.session_id, claims.expires_at)
+
+
+async def _recognise_key(uow: ReadUnit, text: str) -> UserActor | Anonymous:
+    if not is_genuine(text):
+        # Mistyped, cut off or made up: not worth a look into the database.
+        return Anonymous("The API key is not valid.")
+    key, user = await api_keys.find_with_user(uow.session, digest_of(text))
+    if key is None or user is None or user.personal_workspace_id is None:
+        return Anonymous("The API key is not valid, or was revoked.")
+    lives = key.expires_at > utc_now()
+    reason = access.objection(users.standing_of(user, is_signed_in=lives), by_key=True)
+    if reason is not None:
+        return Anonymous(reason)
+    grant = KeyGrant(key.id, key.access, key.workspace_id, key.last_used_at)
+    return UserActor(user.id, user.role, user.personal_workspace_id, key=grant, expires_at=key.expires_at)

@@ -16,7 +16,7 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from api.core.actor import Actor
+from api.core.actor import Actor, UserActor
 from api.core.addresses import network_of
 from api.core.errors import AppError, invalid
 from api.schemas.items import ItemRead
@@ -68,7 +68,7 @@ def idempotent(
         key = uow.idempotency_key
         if key is None:
             return await service(uow, actor, *args, **kwargs)
-        caller = str(actor.user_id or network_of(actor.address or ""))
+        caller = _caller(actor)
         digest = _digest(service.__name__, signature.bind(uow, actor, *args, **kwargs).arguments)
         done = await done_requests.find(uow.session, caller, key)
         if done is None:
@@ -95,6 +95,13 @@ def idempotent(
 async def forget_old_requests(uow: UnitOfWork, _actor: Actor) -> None:
     """Forget what was done so long ago that nobody sends it again."""
     await done_requests.forget(uow.session, utc_now() - KEPT_FOR)
+
+
+def _caller(actor: Actor) -> str:
+    """Return who may send it again: an API key is not answered what was done with more right than it has."""
+    if isinstance(actor, UserActor) and actor.key is not None:
+        return actor.id.hex + actor.key.id.hex
+    return str(actor.user_id or network_of(actor.address or ""))
 
 
 def _keep(answer: Any) -> dict[str, Any] | None:

@@ -4,7 +4,7 @@ Nothing here tells whether an address has an account. Where that would decide wh
 the request costs the same and answers the same for everybody.
 """
 
-from api.core.actor import Actor, require_user
+from api.core.actor import Actor, refuse_keys, require_person, require_user
 from api.core.errors import AppError, invalid, unauthenticated
 from api.core.identity import Identity
 from api.core.mail_tokens import digest_of
@@ -34,7 +34,7 @@ async def request_email_verification(uow: UnitOfWork, actor: Actor, *, identity:
     Raises:
         AppError: UNAUTHENTICATED; RATE_LIMITED after too many mails.
     """
-    user = await users.find(uow.session, require_user(actor).id)
+    user = await users.find(uow.session, require_person(actor).id)
     if user is None or user.email is None:
         raise unauthenticated()
     email = user.email
@@ -51,6 +51,7 @@ async def verify_email(uow: UnitOfWork, actor: Actor, data: EmailVerification) -
     Raises:
         AppError: VALIDATION_ERROR for a token that does not count; CONFLICT if the address got another account.
     """
+    refuse_keys(actor)
     token = await mail_tokens.lock_valid(
         uow.session, digest_of(data.token.get_secret_value()), _PROVING, now := utc_now()
     )
@@ -74,6 +75,7 @@ async def request_password_reset(
     Raises:
         AppError: RATE_LIMITED after too many mails, to this address or from the caller's.
     """
+    refuse_keys(actor)
     await identity.attempts.ask_for_mail(data.email, actor.address)
     await enqueue(uow, SendMail(letter=LetterKind.PASSWORD_RESET, email=data.email))
     return SENT_PERHAPS
@@ -86,6 +88,7 @@ async def reset_password(uow: UnitOfWork, actor: Actor, data: PasswordReset, *, 
     Raises:
         AppError: VALIDATION_ERROR for a token that does not count.
     """
+    refuse_keys(actor)
     digest = digest_of(data.token.get_secret_value())
     # A look before the work, so that nobody has passwords hashed for nothing.
     if await mail_tokens.find_valid(uow.session, digest, _RESETTING, utc_now()) is None:
@@ -115,7 +118,7 @@ async def change_email(uow: UnitOfWork, actor: Actor, data: EmailChange, *, iden
     Raises:
         AppError: UNAUTHENTICATED; VALIDATION_ERROR for a wrong password; RATE_LIMITED after too many attempts or mails.
     """
-    user = require_user(actor)
+    user = require_person(actor)
     await prove(uow, actor, data.current_password, identity)
     await identity.attempts.ask_for_mail(data.email, actor.address)
     await enqueue(uow, SendMail(letter=LetterKind.EMAIL_CHANGE, user_id=user.id, email=data.email))

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from api.core.actor import Actor, UserActor
 from api.core.node_keys import ChangeKey, MemberKey, NodeKey
-from db.models import Change, Item, Member, Message, User, UserRole, Workspace
+from db.models import Change, Item, Member, Message, User, Workspace
 from db.repositories import changes, items, members, messages, users, workspaces
 from db.scope import EVERYTHING, Scope
 from db.unit_of_work import ReadUnit
@@ -38,6 +38,6 @@ async def get_nodes(uow: ReadUnit, actor: Actor, keys: Sequence[NodeKey]) -> Seq
 
 
 def _known_to(actor: Actor) -> Scope:
-    if isinstance(actor, UserActor) and actor.role is UserRole.ADMIN:
+    if isinstance(actor, UserActor) and actor.is_administrator:
         return EVERYTHING
     return actor.scope()

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from uuid import UUID
 
-from api.core.actor import Actor, require_user
+from api.core.actor import Actor, refuse_keys, require_person, require_user
 from api.core.errors import forbidden, invalid, not_found, unauthenticated
 from api.core.identity import Identity
 from api.core.pages import PageArguments
@@ -58,8 +58,9 @@ async def refresh_session(uow: UnitOfWork, actor: Actor, data: SessionRefresh, *
     `GRACE`: then the answer is the same once more.
 
     Raises:
-        AppError: UNAUTHENTICATED; VALIDATION_ERROR without a token.
+        AppError: UNAUTHENTICATED; VALIDATION_ERROR without a token; FORBIDDEN for an API key.
     """
+    refuse_keys(actor)
     if data.refresh_token is None:
         raise invalid([("refresh_token", "It is needed")])
     try:
@@ -90,7 +91,7 @@ async def logout(uow: UnitOfWork, actor: Actor) -> UUID:
     Raises:
         AppError: UNAUTHENTICATED; FORBIDDEN for who has no session.
     """
-    session_id = require_user(actor).session_id
+    session_id = require_person(actor).session_id
     if session_id is None:
         raise forbidden("There is no session to end.")
     await _end_own(uow, actor, session_id, SecurityEventKind.SIGNED_OUT)
@@ -103,7 +104,7 @@ async def list_sessions(uow: ReadUnit, actor: Actor, *, page: PageArguments) -> 
     Raises:
         AppError: UNAUTHENTICATED.
     """
-    caller = require_user(actor)
+    caller = require_person(actor)
     return await sessions.page(uow.session, caller.id, caller.session_id, page.of(sessions.NEWEST_FIRST))
 
 

@@ -7,13 +7,13 @@ from uuid import UUID
 
 from pydantic import SecretStr
 
-from api.core.actor import Actor, Anonymous, UserActor, require_user
+from api.core.actor import Actor, Anonymous, UserActor, refuse_keys, require_person, require_user
 from api.core.errors import AppError, conflict, forbidden, invalid, not_found, unauthenticated
 from api.core.identity import Identity
 from api.core.pages import PageArguments
 from api.schemas.jobs import LetterKind, SendMail
 from api.schemas.users import MeUpdate, UserCreate, UserUpdate
-from api.services import access, log, security, sessions, workspaces
+from api.services import access, api_keys, log, security, sessions, workspaces
 from api.services.edits import apply, sent, touch
 from api.services.idempotency import idempotent
 from api.services.jobs import enqueue
@@ -35,8 +35,10 @@ async def create_user(uow: UnitOfWork, actor: Actor, data: UserCreate, *, identi
 
     Raises:
         AppError: FORBIDDEN if registration is closed or an administrator is wanted, unless an
-            administrator asks; CONFLICT if the e-mail address is taken; RATE_LIMITED after too many attempts.
+            administrator asks, and for an API key; CONFLICT if the e-mail address is taken; RATE_LIMITED after
+            too many attempts.
     """
+    refuse_keys(actor)
     _check_newcomer(actor, data, identity)
     whose: tuple[str, ...] = ()
     if _is_newcomer(actor):
@@ -68,7 +70,7 @@ async def create_user(uow: UnitOfWork, actor: Actor, data: UserCreate, *, identi
 
 def _is_newcomer(actor: Actor) -> bool:
     """Return whether somebody signs up, instead of an administrator creating an account."""
-    return isinstance(actor, Anonymous) or (isinstance(actor, UserActor) and actor.role is not UserRole.ADMIN)
+    return isinstance(actor, Anonymous) or (isinstance(actor, UserActor) and not actor.is_administrator)
 
 
 def _check_newcomer(actor: Actor, data: UserCreate, identity: Identity) -> None:
@@ -101,9 +103,10 @@ async def update_me(uow: UnitOfWork, actor: Actor, data: MeUpdate, *, identity: 
 
     Raises:
         AppError: VALIDATION_ERROR for a missing or wrong `current_password`, RATE_LIMITED after too many of them;
-            also if another change of password was faster; CONFLICT for a taken e-mail address.
+            also if another change of password was faster; CONFLICT for a taken e-mail address; FORBIDDEN for an
+            API key.
     """
-    require_user(actor)
+    require_person(actor)
     values = sent(data)
     current: SecretStr | None = values.pop("current_password", None)
     proven: str | None = None
@@ -199,6 +202,7 @@ async def delete_user(uow: UnitOfWork, actor: Actor, user_id: UUID) -> None:
         raise conflict(LAST_ADMINISTRATOR)
     await workspaces.leave_all(uow, actor, user)
     await sessions.end_all(uow, user.id)
+    await api_keys.end_all(uow, user.id)
     await security.record(uow, actor, SecurityEventKind.ACCOUNT_DELETED, user.id)
     # Only now: see the order of locks in `access`.
     user.name = "Deleted user"
@@ -218,7 +222,9 @@ async def _hash(values: dict[str, object], identity: Identity) -> str | None:
 async def change(
     uow: UnitOfWork, actor: Actor, user: User, values: dict[str, object], password_hash: str | None
 ) -> None:
-    """Set the values. What shuts somebody out ends the sessions for good, also if the account is enabled again.
+    """Set the values. What shuts somebody out ends sessions for good, also if the account is enabled again.
+
+    Who is disabled loses the API keys too. A new password leaves them: programs do not know it.
 
     A new address is not confirmed, unless the values say so, and gets a mail to be.
 
@@ -236,6 +242,7 @@ async def change(
         await enqueue(uow, SendMail(letter=LetterKind.VERIFICATION, user_id=user.id))
     if values.get("disabled") and not user.disabled:
         await sessions.end_all(uow, user.id)
+        await api_keys.end_all(uow, user.id)
     elif password_hash is not None:
         # Whoever changes it stays signed in with the session that it is changed by.
         await sessions.end_all(uow, user.id, but=actor.session_id if isinstance(actor, UserActor) else None)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from api.core.actor import Actor, require_user
+from api.core.actor import Actor, require_user, require_writing
 from api.core.errors import conflict
 from api.core.pages import PageArguments
 from api.core.permissions import Permission
@@ -26,9 +26,11 @@ async def create_workspace(uow: UnitOfWork, actor: Actor, data: WorkspaceCreate)
     at once, the later one waits for the caller's account.
 
     Raises:
-        AppError: CONFLICT if the id belongs to a workspace that the caller cannot see.
+        AppError: CONFLICT if the id belongs to a workspace that the caller cannot see; FORBIDDEN for an API key that
+            may only read or is for one workspace.
     """
-    user = await access.enter_own_account(uow, actor)
+    require_writing(require_user(actor), anywhere=True)
+    user = await access.lock_caller(uow, actor)
     if data.id is not None:
         present = await workspaces.find(uow.session, user.id, data.id)
         if present is not None:

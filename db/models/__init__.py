@@ -1,5 +1,6 @@
 """The tables."""
 
+from db.models.api_keys import ApiKey, KeyAccess
 from db.models.base import Base
 from db.models.changes import Change, ChangeKind, EntityKind
 from db.models.idempotency import DoneRequest
@@ -15,6 +16,7 @@ from db.models.users import User, UserRole
 from db.models.workspaces import Workspace
 
 __all__ = [
+    "ApiKey",
     "Base",
     "Change",
     "ChangeKind",
@@ -24,6 +26,7 @@ __all__ = [
     "ItemStatus",
     "Job",
     "JobStatus",
+    "KeyAccess",
     "MailPurpose",
     "MailToken",
     "Member",

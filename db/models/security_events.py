@@ -22,6 +22,8 @@ class SecurityEventKind(StrEnum):
     SIGNED_OUT = "signed_out"
     SESSION_REVOKED = "session_revoked"
     REFRESH_TOKEN_REUSED = "refresh_token_reused"  # noqa: S105 - what happened to one
+    API_KEY_CREATED = "api_key_created"
+    API_KEY_REVOKED = "api_key_revoked"
     PASSWORD_CHANGED = "password_changed"  # noqa: S105 - as above
     EMAIL_CHANGED = "email_changed"
     ROLE_CHANGED = "role_changed"

@@ -7,9 +7,9 @@ from sqlalchemy import JSON, Select, Uuid, and_, cast, func, literal, select, tu
 from sqlalchemy.orm import joinedload
 
 from db.json_texts import JsonTexts
-from db.models import Member, Role, User, UserSession
+from db.models import ApiKey, Member, Role, User, UserSession
 from db.paging import Nested, Page, PageRequest, Sort, fetch_page, fetch_pages
-from db.repositories.sessions import lives
+from db.repositories import api_keys, sessions
 from db.repositories.workspaces import readable
 from db.scope import Scope
 from db.session import ReadSession
@@ -45,13 +45,14 @@ async def all_of(session: ReadSession, user_id: UUID) -> Sequence[Member]:
 
 
 async def find_caller(
-    session: ReadSession, workspace_id: UUID, user_id: UUID, session_id: UUID | None
+    session: ReadSession, workspace_id: UUID, user_id: UUID, proof_id: UUID | None, *, by_key: bool
 ) -> tuple[Member, UUID | None] | None:
-    """Return the member as `find` does, and the session's id if it is one of the user's that lives."""
+    """Return the member as `find` does, and the id of the session or API key if it is the user's and lives."""
+    proof, lives = (ApiKey, api_keys.lives()) if by_key else (UserSession, sessions.lives())
     rows = await session.rows(
-        select(Member, UserSession.id)
+        select(Member, proof.id)
         .options(WITH_USER)
-        .outerjoin(UserSession, and_(UserSession.user_id == Member.user_id, UserSession.id == session_id, lives()))
+        .outerjoin(proof, and_(proof.user_id == Member.user_id, proof.id == proof_id, lives))
         .where(Member.workspace_id == workspace_id, Member.user_id == user_id)
         .execution_options(populate_existing=True)
     )

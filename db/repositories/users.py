@@ -4,20 +4,25 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Select, and_, exists, func, or_, select
+from sqlalchemy import Select, and_, exists, func, or_, select, union_all
 from sqlalchemy.orm import aliased
 
-from db.models import Member, User, UserRole, UserSession
+from db.models import ApiKey, Member, User, UserRole, UserSession
 from db.paging import Page, PageRequest, Sort, fetch_page
+from db.repositories import api_keys
 from db.repositories.sessions import lives
-from db.scope import EVERYTHING, Scope
+from db.scope import EVERYTHING, Scope, Within
 from db.session import ReadSession, WriteSession
 
 BY_CREATED: Sort[User] = Sort("created", User.created_at, User.id)
 
 
+Caller = tuple[UUID, UUID | None]
+"""A user, and the session or API key that it calls by, or None where it needs none."""
+
+
 class Standing(NamedTuple):
-    """What a caller's right depends on; who needs no session counts as signed in."""
+    """What a caller's right depends on; who needs neither session nor API key counts as signed in."""
 
     is_deleted: bool
     is_disabled: bool
@@ -54,25 +59,28 @@ async def find_known(session: ReadSession, scope: Scope, ids: Sequence[UUID]) ->
     statement = living().where(User.id.in_(ids))
     if scope is not EVERYTHING:
         own, other = aliased(Member), aliased(Member)
-        shared = exists().where(
-            own.user_id == scope, own.workspace_id == other.workspace_id, other.user_id == User.id.expression
-        )
-        statement = statement.where(shared)
+        whose = scope.user_id if isinstance(scope, Within) else scope
+        shared = [own.user_id == whose, own.workspace_id == other.workspace_id, other.user_id == User.id.expression]
+        if isinstance(scope, Within):
+            shared.append(own.workspace_id == scope.workspace_id)
+        statement = statement.where(exists().where(*shared))
     return await session.all(statement)
 
 
-async def standings(
-    session: ReadSession, callers: Collection[tuple[UUID, UUID | None]]
-) -> Mapping[tuple[UUID, UUID | None], Standing]:
-    """Return how the callers stand, each a user and its session, or None where it needs none: one statement."""
-    asked = {session_id for _, session_id in callers if session_id is not None}
+async def standings(session: ReadSession, callers: Collection[Caller]) -> Mapping[Caller, Standing]:
+    """Return how the callers stand: one statement."""
+    asked = {proof_id for _, proof_id in callers if proof_id is not None}
+    proofs = union_all(
+        select(UserSession.user_id, UserSession.id).where(UserSession.id.in_(asked), lives()),
+        select(ApiKey.user_id, ApiKey.id).where(ApiKey.id.in_(asked), api_keys.lives()),
+    ).subquery()
     rows = await session.rows(
-        select(User.id, User.deleted_at.is_not(None), User.disabled, UserSession.id)
-        .outerjoin(UserSession, and_(UserSession.user_id == User.id, UserSession.id.in_(asked), lives()))
+        select(User.id, User.deleted_at.is_not(None), User.disabled, proofs.c.id)
+        .outerjoin(proofs, proofs.c.user_id == User.id)
         .where(User.id.in_({user_id for user_id, _ in callers}))
     )
     accounts = {user_id: (deleted, disabled) for user_id, deleted, disabled, _ in rows}
-    living = {(user_id, session_id) for user_id, *_, session_id in rows} | {(user_id, None) for user_id in accounts}
+    living = {(user_id, proof_id) for user_id, *_, proof_id in rows} | {(user_id, None) for user_id in accounts}
     return {caller: Standing(*accounts[caller[0]], caller in living) for caller in callers if caller[0] in accounts}
 
 

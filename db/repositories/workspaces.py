@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, ScalarSelect, Select, delete, exists, select, true, update
+from sqlalchemy import ColumnElement, ScalarSelect, Select, and_, delete, exists, select, true, update
 from sqlalchemy.orm import aliased
 
 from db.clock import utc_now
 from db.models import Change, Item, Member, Message, Workspace
 from db.paging import Nested, Page, PageRequest, Sort, fetch_page, fetch_pages
-from db.scope import EVERYTHING, Scope
+from db.scope import EVERYTHING, Scope, Within
 from db.session import ReadSession, WriteSession
 
 BY_CREATED: Sort[Workspace] = Sort("created", Workspace.created_at, Workspace.id)
@@ -24,6 +24,11 @@ def readable(scope: Scope, workspace_id: ColumnElement[UUID]) -> ColumnElement[b
         return true()
     # An alias, or the condition would mean the members of a surrounding query.
     own = aliased(Member)
+    if isinstance(scope, Within):
+        return and_(
+            workspace_id == scope.workspace_id,
+            exists().where(own.workspace_id == workspace_id, own.user_id == scope.user_id),
+        )
     return exists().where(own.workspace_id == workspace_id, own.user_id == scope)
 
 

@@ -11,7 +11,7 @@ from strawberry.fastapi import BaseContext
 from strawberry.types import Info as StrawberryInfo
 
 from api.config import Settings
-from api.core.actor import ANONYMOUS, Actor, UserActor, require_user
+from api.core.actor import ANONYMOUS, Actor, UserActor, require_person, require_user
 from api.core.errors import AppError, ErrorCode, forbidden
 from api.core.identity import Identity
 from api.core.pace import Pace
@@ -146,12 +146,13 @@ class Context(BaseContext):
 
         Raises:
             AppError: BAD_REQUEST if it came over no socket; UNAUTHENTICATED for a token that does not count;
-                FORBIDDEN for another user's.
+                FORBIDDEN for another user's, and for an API key.
         """
         if self._connection.scope["type"] != "websocket":
             raise AppError(ErrorCode.BAD_REQUEST, "There is no socket here: send this over the one to be renewed.")
         credentials = f"Bearer {token}"
-        actor = require_user(await identify(self._connection, credentials))
+        # What a stream watches was looked at with the eyes that opened it; those of a key may see less.
+        actor = require_person(await identify(self._connection, credentials))
         # Not by `actor`: that is nobody once the old token has expired. Who opened it was counted.
         if self._opener is None or self._opener.user_id != actor.id:
             raise forbidden("Streams can be renewed only by the user who opened the connection.")

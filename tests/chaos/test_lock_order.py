@@ -11,9 +11,11 @@ import pytest
 from fastapi import FastAPI
 
 from api.core.actor import SYSTEM
+from api.schemas.api_keys import ApiKeyCreate
 from api.schemas.items import ItemCreate
 from api.schemas.messages import MessageCreate
 from api.schemas.workspaces import MemberAdd, WorkspaceCreate
+from api.services.api_keys import create_api_key
 from api.services.items import create_item, delete_item
 from api.services.members import add_member
 from api.services.messages import create_message
@@ -56,6 +58,7 @@ class Scene:
     second: Person
     refresh_token: str
     other_session: UUID
+    key: UUID
 
     def calls(self) -> list[tuple[str, Person, dict[str, Any]]]:
         """Return what is raced: every writing operation, by and about those whom the others lock."""
@@ -72,6 +75,8 @@ class Scene:
             ("logout", editor, {}),
             ("revoke_session", editor, {"id": str(self.other_session)}),
             ("revoke_all_sessions", editor, {}),
+            ("create_api_key", editor, {"data": {"name": "Import", "workspace_id": str(self.garden)}}),
+            ("revoke_api_key", editor, {"id": str(self.key)}),
             ("create_user", root, {"data": account}),
             ("update_me", editor, {"data": address}),
             ("update_me", root, {"data": address}),
@@ -112,8 +117,9 @@ async def make_scene(app: FastAPI, world: World) -> Scene:
         ]
         await delete_item(uow, editor.actor, trashed)
         message = await create_message(uow, editor.actor, MessageCreate(item_id=item, body="Which?"))
+        key = (await create_api_key(uow, editor.actor, ApiKeyCreate(name="Import"))).id
     refresh_token, session = await sign_in(app, editor)
-    return Scene(world, world.workspace, shed, item, trashed, message.id, second, refresh_token, session)
+    return Scene(world, world.workspace, shed, item, trashed, message.id, second, refresh_token, session, key)
 
 
 async def answer(door: Door, call: tuple[str, Person, dict[str, Any]]) -> str:
@@ -161,7 +167,7 @@ def told(rows: Rows) -> dict[tuple[str, UUID, UUID], int]:
 def test_every_writing_operation_is_raced() -> None:
     nobody = Person(uuid4(), "", "", "", uuid4(), uuid4(), SYSTEM)
     world = World(uuid4(), nobody, nobody, nobody, nobody, nobody)
-    scene = Scene(world, uuid4(), uuid4(), uuid4(), uuid4(), uuid4(), nobody, "", uuid4())
+    scene = Scene(world, uuid4(), uuid4(), uuid4(), uuid4(), uuid4(), nobody, "", uuid4(), uuid4())
     assert {operation for operation, *_ in scene.calls()} == WRITING
     assert set(operations()) >= NO_WRITES | APART
 

@@ -190,7 +190,7 @@ class GraphQLDoor:
             extensions = error["extensions"]
             assert extensions["request_id"] == response.headers["x-request-id"]
             raise DoorError(extensions["code"], error["message"], extensions["details"], response.status_code)
-        if operation.startswith(("delete_", "remove_", "logout", "revoke_session")):
+        if operation.startswith(("delete_", "remove_", "logout", "revoke_session", "revoke_api_key")):
             return None
         return _to_rest(answer["data"][name], definition.type)
 

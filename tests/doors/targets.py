@@ -7,10 +7,12 @@ from uuid import UUID
 from fastapi import FastAPI
 
 from api.core.mail_tokens import digest_of
+from api.schemas.api_keys import ApiKeyCreate
 from api.schemas.items import ItemCreate
 from api.schemas.jobs import LetterKind, SendMail
 from api.schemas.messages import MessageCreate
 from api.schemas.workspaces import MemberAdd, WorkspaceCreate
+from api.services.api_keys import create_api_key
 from api.services.items import create_item, delete_item
 from api.services.jobs import enqueue
 from api.services.members import add_member
@@ -38,6 +40,8 @@ class Target:
     refresh_token: str
     own_session: UUID
     foreign_session: UUID
+    own_key: UUID
+    foreign_key: UUID
     waiting_job: UUID
     cancelled_job: UUID
 
@@ -87,6 +91,10 @@ async def make_target(app: FastAPI, cast: Cast) -> Target:
             owner = await users.find(uow.session, outsider.id)
             assert owner is not None
             await uow.session.insert(_token(purpose, owner))
+        keys = [
+            (await create_api_key(uow, person.actor, ApiKeyCreate(name="Import"))).id
+            for person in (cast.caller or founder, cast.bystander)
+        ]
     await database.jobs().cancel(jobs[1])
     refresh_token, session = await sign_in(app, cast.caller or founder)
     return Target(
@@ -100,6 +108,7 @@ async def make_target(app: FastAPI, cast: Cast) -> Target:
         refresh_token,
         session,
         cast.bystander.session,
+        *keys,
         *jobs,
     )
 

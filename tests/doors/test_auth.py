@@ -228,7 +228,7 @@ async def test_a_token_of_another_session_or_of_nobody_does_not_count(door: Door
 
 async def test_a_malformed_authorization_header_is_refused_with_how_it_should_be(door: Door, world: World) -> None:
     token = world.editor.token
-    shape = "The Authorization header must be: Bearer, a space, and an access token."
+    shape = "The Authorization header must be: Bearer, a space, and an access token or API key."
     for header, message in (
         ("", shape),
         ("Bearer", shape),

@@ -65,6 +65,9 @@ async def _call_of(operation: str, door: Door, world: World) -> dict[str, Any]:
         await _send_token(door.app, world.editor, operation)
     if operation in calls:
         return calls[operation]
+    if operation == "revoke_api_key":
+        made = await door.call("create_api_key", token=editor, data={"name": "Import"})
+        return {"token": editor, "id": made["id"]}
     if operation.startswith("revoke_"):
         await door.call("login", data={"email": world.editor.email, "password": PASSWORD})
         newest, *_ = (await door.call("list_sessions", token=editor))["data"]
@@ -122,13 +125,22 @@ IDEMPOTENT = (
     "delete_message",
     "revoke_session",
     "revoke_all_sessions",
+    "revoke_api_key",
     "request_email_verification",
     "verify_email",
     "request_password_reset",
     "reset_password",
     "change_email",
 )
-WITHOUT = ("login", "refresh_session", "logout", "create_stream_ticket", "retry_job", "cancel_job")
+WITHOUT = (
+    "login",
+    "refresh_session",
+    "logout",
+    "create_stream_ticket",
+    "create_api_key",
+    "retry_job",
+    "cancel_job",
+)
 """Operations that answer a secret, which is kept nowhere; the one after which nobody is there to ask again; and what
 the engine of the jobs does in transactions of its own, twice to the same end."""
 

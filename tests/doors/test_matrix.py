@@ -35,6 +35,11 @@ list_sessions            who        ok      ok      ok     ok        ok
 revoke_session           who        none    none    none   none      none
 revoke_session/own       who        ok      ok      ok     ok        ok
 revoke_all_sessions      who        ok      ok      ok     ok        ok
+create_api_key           who        ok      ok      ok     ok        ok
+create_api_key/here      who        ok      ok      ok     none      none
+list_api_keys            who        ok      ok      ok     ok        ok
+revoke_api_key           who        none    none    none   none      none
+revoke_api_key/own       who        ok      ok      ok     ok        ok
 list_security_events     who        no      no      no     no        ok
 create_user              ok         ok      ok      ok     ok        ok
 get_me                   who        ok      ok      ok     ok        ok
@@ -133,6 +138,11 @@ CALLS: dict[str, Callable[[Cast, Target], Arguments]] = {
     "revoke_session": lambda _cast, target: {"id": str(target.foreign_session)},
     "revoke_session/own": lambda _cast, target: {"id": str(target.own_session)},
     "revoke_all_sessions": lambda _cast, _target: {},
+    "create_api_key": lambda _cast, _target: {"data": {"name": "New"}},
+    "create_api_key/here": lambda _cast, target: _in_workspace(target, name="New"),
+    "list_api_keys": lambda _cast, _target: {},
+    "revoke_api_key": lambda _cast, target: {"id": str(target.foreign_key)},
+    "revoke_api_key/own": lambda _cast, target: {"id": str(target.own_key)},
     "list_security_events": lambda _cast, _target: {},
     "create_user": lambda _cast, _target: {"data": _account("member")},
     "create_user/root": lambda _cast, _target: {"data": _account("admin")},

@@ -227,6 +227,6 @@ async def test_expired_forged_and_missing_tokens_are_told_apart(
         "forged": "The access token is not valid.",
         "orphaned": "The account of this access token no longer exists.",
         "outdated": "The session of this access token has ended. Sign in again.",
-        "basic": "The Authorization header must be: Bearer, a space, and an access token.",
+        "basic": "The Authorization header must be: Bearer, a space, and an access token or API key.",
         "missing": "Sign in first: this needs an access token.",
     }

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from api.core.actor import UserActor
 from api.core.errors import AppError, forbidden, unauthenticated
-from api.services.access import objection
+from api.services.access import KEY_ENDED, objection
 from db.repositories import members, users
 from db.repositories.users import Standing
 from db.unit_of_work import ReadUnit
@@ -19,7 +19,7 @@ EXPIRED = "The access token has expired. Refresh the session, or sign in again."
 
 
 async def end_streams(uow: ReadUnit, streams: Sequence["Stream"]) -> None:
-    """End those streams whose user, session or membership is gone: two statements for all of them."""
+    """End those streams whose user, session, API key or membership is gone: two statements for all of them."""
     callers = {stream: stream.caller for stream in streams}
     standings = await users.standings(uow.session, set(callers.values()))
     belongs = await members.existing(uow.session, {(stream.workspace_id, stream.user_id) for stream in streams})
@@ -33,7 +33,7 @@ async def end_streams(uow: ReadUnit, streams: Sequence["Stream"]) -> None:
 
 def judge(actor: UserActor, standing: Standing | None, *, is_member: bool) -> AppError | None:
     """Return why a stream of this actor must end, or None if it may go on."""
-    reason = objection(standing)
+    reason = objection(standing, by_key=actor.key is not None)
     if reason is not None:
         return unauthenticated(reason)
     if not is_member:
@@ -42,7 +42,7 @@ def judge(actor: UserActor, standing: Standing | None, *, is_member: bool) -> Ap
 
 
 def expiry(actor: UserActor) -> AppError | None:
-    """Return the error if the actor's token has expired."""
+    """Return the error if the actor's token or API key has expired."""
     if actor.expires_at is not None and datetime.now(UTC) >= actor.expires_at:
-        return unauthenticated(EXPIRED)
+        return unauthenticated(EXPIRED if actor.key is None else KEY_ENDED)
     return None

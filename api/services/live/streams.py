@@ -56,8 +56,8 @@ class Stream:
 
     @property
     def caller(self) -> tuple[UUID, UUID | None]:
-        """Whose stream it is, and by which session."""
-        return self.actor.id, self.actor.session_id
+        """Whose stream it is, and by which session or API key."""
+        return self.actor.id, self.actor.proof_id
 
     def attach(self, channel: "Channel") -> None:
         """Read from this channel."""

@@ -12,7 +12,7 @@ from api.services.trash import empty_trash
 from api.services.work.tools import Tools
 from db.clock import utc_now
 from db.models import JobStatus
-from db.repositories import jobs, mail_tokens, outbox, security_events, sessions
+from db.repositories import api_keys, jobs, mail_tokens, outbox, security_events, sessions
 from db.session import WriteSession
 
 HOUR = timedelta(hours=3)
@@ -20,6 +20,9 @@ HOUR = timedelta(hours=3)
 
 KEEP_SESSIONS = timedelta(days=1)
 KEEP_TOKENS = timedelta(days=1)
+KEEP_KEYS = timedelta(days=30)
+"""So long an expired API key is still listed, for who wonders why a program stopped."""
+
 KEEP_OUTBOX = timedelta(days=30)
 KEEP_DONE = timedelta(days=7)
 KEEP_DEAD = timedelta(days=90)
@@ -37,10 +40,11 @@ def job_id_of(day: date) -> UUID:
 
 
 async def sweep(tools: Tools, _job_id: UUID, _data: Sweep) -> None:
-    """Remove what has expired: tokens, sessions, mails, keys of requests, jobs, old entries, and the trash."""
+    """Remove what has expired: tokens, sessions, API keys, mails, keys of requests, jobs, old entries, and the trash."""
     now = utc_now()
     async with tools.database.write() as uow:
         await mail_tokens.remove_expired(uow.session, now - KEEP_TOKENS)
+        await api_keys.remove_expired(uow.session, now - KEEP_KEYS)
         await outbox.remove_before(uow.session, now - KEEP_OUTBOX)
         await forget_old_requests(uow, SYSTEM)
     await _in_batches(tools, partial(sessions.remove_expired, moment=now - KEEP_SESSIONS, most=BATCH))
