@@ -1,0 +1,126 @@
+"""What an API key may do, operation by operation: its user with less, and nothing about accounts."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+
+from db.models import KeyAccess
+from tests.doors.door import Door
+from tests.doors.keys import make_key
+from tests.doors.people import World
+from tests.doors.rows import all_rows, put_back, take_rows
+from tests.doors.targets import Cast, Target, make_cast, make_target
+from tests.doors.test_matrix import CODES, EXPECTED, READING, REST_ONLY, _answer
+
+# The keys of an admin of the workspace: one that reads, one that writes, one that writes in this workspace alone,
+# one that writes in another one alone; and one that writes, of an administrator of accounts who is no member.
+TABLE = """
+operation                read  write  here  away  root
+get_health               ok    ok     ok    ok    ok
+get_ready                ok    ok     ok    ok    ok
+login                    no    no     no    no    no
+refresh_session          no    no     no    no    no
+logout                   no    no     no    no    no
+list_sessions            no    no     no    no    no
+revoke_session           no    no     no    no    no
+revoke_session/own       no    no     no    no    no
+revoke_all_sessions      no    no     no    no    no
+create_api_key           no    no     no    no    no
+create_api_key/here      no    no     no    no    no
+list_api_keys            no    no     no    no    no
+revoke_api_key           no    no     no    no    no
+revoke_api_key/own       no    no     no    no    no
+list_security_events     no    no     no    no    no
+create_user              no    no     no    no    no
+create_user/root         no    no     no    no    no
+get_me                   ok    ok     ok    ok    ok
+update_me                no    no     no    no    no
+list_users               no    no     no    no    no
+get_user                 no    no     no    no    no
+get_user/own             ok    ok     ok    ok    ok
+update_user              no    no     no    no    no
+update_user/own          no    no     no    no    no
+delete_user              no    no     no    no    no
+delete_user/own          no    no     no    no    no
+list_workspaces          ok    ok     ok    ok    ok
+create_workspace         no    ok     no    no    ok
+get_workspace            ok    ok     ok    none  none
+update_workspace         no    ok     ok    none  none
+delete_workspace         no    ok     ok    none  none
+list_members             ok    ok     ok    none  none
+add_member               no    ok     ok    none  none
+update_member            no    ok     ok    none  none
+update_member/own        no    ok     ok    none  none
+remove_member            no    ok     ok    none  none
+remove_member/own        no    ok     ok    none  none
+list_items               ok    ok     ok    none  none
+list_items/personal      ok    ok     ok    ok    ok
+create_item              no    ok     ok    none  none
+create_item/personal     no    ok     ok    ok    ok
+get_item                 ok    ok     ok    none  none
+update_item              no    ok     ok    none  none
+delete_item              no    ok     ok    none  none
+delete_item/permanent    no    ok     ok    none  none
+restore_item             no    ok     ok    none  none
+list_messages            ok    ok     ok    none  none
+list_messages/thread     ok    ok     ok    none  none
+create_message           no    ok     ok    none  none
+create_message/thread    no    ok     ok    none  none
+get_message              ok    ok     ok    none  none
+update_message           no    no     no    none  none
+update_message/own       no    ok     ok    none  none
+delete_message           no    ok     ok    none  none
+delete_message/own       no    ok     ok    none  none
+list_changes             ok    ok     ok    none  none
+create_stream_ticket     no    no     no    no    no
+request_email_verification  no  no    no    no    no
+verify_email             no    no     no    no    no
+request_password_reset   no    no     no    no    no
+reset_password           no    no     no    no    no
+change_email             no    no     no    no    no
+list_jobs                no    no     no    no    no
+retry_job                no    no     no    no    no
+cancel_job               no    no     no    no    no
+"""
+
+HEADER, *ROWS = [line.split() for line in TABLE.strip().splitlines()]
+COLUMNS = HEADER[1:]
+WITH_A_KEY = {case: dict(zip(COLUMNS, (CODES[word] for word in words), strict=True)) for case, *words in ROWS}
+
+
+def test_the_table_has_every_case_of_the_matrix() -> None:
+    assert set(WITH_A_KEY) == set(EXPECTED)
+
+
+@pytest.mark.parametrize("column", COLUMNS)
+async def test_a_key_gets_the_code_in_the_table_and_changes_nothing_where_it_is_refused(
+    door: Door, world: World, column: str
+) -> None:
+    owner = world.administrator if column == "root" else world.admin
+    cast = await make_cast(door.app, world, owner)
+    target = await make_target(door.app, cast)
+    cast = replace(cast, caller=replace(owner, token=await _key(door.app, column, cast, target)))
+    fresh, rows = await take_rows(door.app), await all_rows(door.app)
+    answers: dict[str, str] = {}
+    expected = {
+        case: codes[column]
+        for case, codes in WITH_A_KEY.items()
+        if door.name == "rest" or case.partition("/")[0] not in REST_ONLY
+    }
+    for case in expected:
+        answers[case] = await _answer(door, case, cast, target)
+        now = await all_rows(door.app)
+        changes = answers[case] == "OK" and not case.startswith(READING)
+        assert (now != rows) == changes, f"{case} by {column} answered {answers[case]}"
+        if changes:
+            await put_back(door.app, fresh)
+    assert answers == expected
+
+
+async def _key(app: FastAPI, column: str, cast: Cast, target: Target) -> str:
+    owner: Any = cast.caller
+    access = KeyAccess.READ if column == "read" else KeyAccess.WRITE
+    workspace = {"here": target.workspace, "away": owner.home}.get(column)
+    return (await make_key(app, owner, access, workspace)).key
