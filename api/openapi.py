@@ -14,11 +14,15 @@ DESCRIPTION = """A backend for team apps: accounts, workspaces, items and messag
 doors, REST and GraphQL. Every operation here exists at `/graphql` under the same name, with the same rules and errors.
 
 Sign up with `POST /api/users`, sign in with `POST /api/auth/login`, and send the access token as
-`Authorization: Bearer …`. Before it expires, `POST /api/auth/refresh` answers another one.
+`Authorization: Bearer …`. Before it expires, `POST /api/auth/refresh` answers another one. A program sends a key
+from `POST /api/auth/api-keys` instead.
 """
 
 TAGS = [
-    {"name": "auth", "description": "Signing in, sessions, proving an address by mail, and tickets for event streams."},
+    {
+        "name": "auth",
+        "description": "Signing in, sessions, API keys, proving an address by mail, and tickets for streams.",
+    },
     {"name": "users", "description": "Accounts: your own, and for administrators all of them."},
     {"name": "workspaces", "description": "What members share; the unit of permission and of the change log."},
     {"name": "members", "description": "Who belongs to a workspace, as viewer, editor or admin."},

@@ -13,11 +13,12 @@ from api.core.passwords import Passwords
 from api.schemas.workspaces import WorkspaceUpdate
 from api.services.workspaces import update_workspace
 from db.engine import Database
-from db.models import Base, User, UserRole, UserSession
+from db.models import ApiKey, Base, KeyAccess, User, UserRole, UserSession
 from db.repositories import users
 from db.unit_of_work import UnitOfWork
 from tests.chaos.waiting import LIMIT_SECONDS, someone_waits, until
 from tests.doors.door import Door, DoorError
+from tests.doors.keys import make_key
 from tests.doors.people import PASSWORD, Person, World, sign_in
 from tests.doors.rows import all_rows
 
@@ -89,6 +90,28 @@ async def test_a_write_in_a_workspace_is_refused_if_its_user_lost_its_right_whil
 
     data = {"workspace_id": str(world.workspace), "title": "Too late"}
     await after_a_wait(door, world.editor, end, hold, ("create_item", {"data": data}))
+
+
+@pytest.mark.parametrize("operation", ["create_item", "create_workspace"])
+async def test_a_write_by_an_api_key_is_refused_if_the_key_was_revoked_while_it_waited(
+    door: Door, world: World, operation: str
+) -> None:
+    database: Database = door.app.state.database
+    key = await make_key(door.app, world.editor, KeyAccess.WRITE)
+    calls = {
+        "create_item": {"workspace_id": str(world.workspace), "title": "Too late"},
+        "create_workspace": {"name": "Too late"},
+    }
+    async with asyncio.timeout(LIMIT_SECONDS):
+        async with database.write() as uow:
+            await update_workspace(uow, world.admin.actor, world.workspace, WorkspaceUpdate(name="Held"))
+            await users.lock(uow.session, world.editor.id)
+            waiting = asyncio.create_task(refusal_of(door, operation, token=key.key, data=calls[operation]))
+            await until(someone_waits(database))
+            await uow.session.execute(delete(ApiKey).where(ApiKey.id == key.id))
+        assert await waiting == ("UNAUTHENTICATED", "The API key was revoked or has expired.")
+    rows = await all_rows(door.app)
+    assert not any("Too late" in row for table in ("items", "workspaces") for row in rows[table])
 
 
 def account_calls(world: World) -> list[tuple[Person, str, dict[str, Any], list[str]]]:
