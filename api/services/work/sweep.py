@@ -40,7 +40,7 @@ def job_id_of(day: date) -> UUID:
 
 
 async def sweep(tools: Tools, _job_id: UUID, _data: Sweep) -> None:
-    """Remove what has expired: tokens, sessions, API keys, mails, keys of requests, jobs, old entries, and the trash."""
+    """Remove what has expired: tokens, sessions, keys, mails, requests, jobs, entries, and the trash."""
     now = utc_now()
     async with tools.database.write() as uow:
         await mail_tokens.remove_expired(uow.session, now - KEEP_TOKENS)
