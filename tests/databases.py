@@ -84,13 +84,14 @@ def postgresql_address(worker: str, *, migrated: bool = True) -> Iterator[str]:
 
 
 async def empty(address: str) -> None:
-    """Delete all rows, one by one: for the few that a test leaves, TRUNCATE takes ten times as long."""
+    """Delete all rows, in one transaction: for the few that a test leaves, TRUNCATE takes ten times as long."""
+    tables = [table.name for table in reversed(Base.metadata.sorted_tables)]
+    jobs = ("workflow_status", "workflow_input", "workflow_output", "operation_outputs")
     connection = await asyncpg.connect(make_url(address).set(drivername="postgresql").render_as_string(False))
     try:
-        for table in reversed(Base.metadata.sorted_tables):
-            await connection.execute(f"DELETE FROM {table.name}")  # noqa: S608 - the names are ours
-        for name in ("workflow_status", "workflow_input", "workflow_output", "operation_outputs"):
-            await connection.execute(f"DELETE FROM dbos.{name}")  # noqa: S608 - as above
+        await connection.execute(
+            "".join(f"DELETE FROM {name};" for name in (*tables, *(f"dbos.{name}" for name in jobs)))  # noqa: S608 - the names are ours
+        )
     finally:
         await connection.close()
 
