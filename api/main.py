@@ -27,7 +27,7 @@ from api.server.security_headers import SecurityHeadersMiddleware
 from api.server.shutdown import at_exit_signal, end_with_parent
 from api.server.working import working
 from api.services.key_uses import KeyUses
-from api.services.live.bus import LocalBus, RedisBus
+from api.services.live.bus import Bus, LocalBus
 from api.services.live.hub import Hub
 from api.services.live.options import HubOptions
 from api.services.retention import keep_trimmed
@@ -44,7 +44,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     configure_logging(settings)
     database = Database(settings.database_address, settings.database_options)
 
-    bus = RedisBus(settings.redis_url, settings.installation) if settings.redis_url else LocalBus()
+    bus = _bus(settings)
     reads = Shares.of(settings.database_pool_size).reads
     options = HubOptions(
         beat=settings.live_beat_seconds,
@@ -126,6 +126,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(RequestLogMiddleware)
     describe(app)
     return app
+
+
+def _bus(settings: Settings) -> Bus:
+    if not settings.redis_url:
+        return LocalBus()
+    from api.services.live.redis_bus import RedisBus  # noqa: PLC0415 - slow to import, and rarely needed
+
+    return RedisBus(settings.redis_url, settings.installation)
 
 
 @asynccontextmanager

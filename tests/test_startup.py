@@ -110,7 +110,7 @@ def test_the_command_loads_nothing_that_only_a_server_needs() -> None:
     program = "import sys, gc, api.cli; print(gc.isenabled(), *sorted(sys.modules))"
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
     assert loaded[0] == "True"
-    slow = {"alembic", "dbos", "fastapi", "psycopg", "strawberry", "uvicorn"}
+    slow = {"alembic", "dbos", "fastapi", "psycopg", "redis", "strawberry", "uvicorn"}
     assert slow.isdisjoint(loaded)
 
 

@@ -7,16 +7,15 @@ import asyncio
 import math
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import structlog
 from limits import RateLimitItem
 from limits.aio.storage import MemoryStorage, RedisStorage
 from limits.aio.strategies import FixedWindowRateLimiter
-from redis.asyncio import ConnectionPool
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+
+if TYPE_CHECKING:
+    from redis.asyncio import ConnectionPool
 
 logger = structlog.get_logger("twofold.counters")
 
@@ -36,21 +35,31 @@ class Counters:
         self._memory = FixedWindowRateLimiter(MemoryStorage())
         self._pool: ConnectionPool | None = None
         self._redis: FixedWindowRateLimiter | None = None
+        self._troubles: tuple[type[Exception], ...] = ()
         self._away_until: float | None = None
         if redis_url is not None:
-            self._pool = ConnectionPool.from_url(
-                redis_url,
-                socket_timeout=REDIS_SECONDS,
-                socket_connect_timeout=REDIS_SECONDS,
-                retry=Retry(NoBackoff(), retries=0),
-            )
-            storage = RedisStorage(
-                "async+redis://",
-                implementation="redispy",
-                key_prefix=prefix,
-                connection_pool=self._pool,  # type: ignore[arg-type]  # passed on as it is
-            )
-            self._redis = FixedWindowRateLimiter(storage)
+            self._use(redis_url, prefix)
+
+    def _use(self, redis_url: str, prefix: str) -> None:
+        from redis.asyncio import ConnectionPool  # noqa: PLC0415 - slow to import, and rarely needed
+        from redis.asyncio.retry import Retry  # noqa: PLC0415 - as above
+        from redis.backoff import NoBackoff  # noqa: PLC0415 - as above
+        from redis.exceptions import RedisError  # noqa: PLC0415 - as above
+
+        self._pool = ConnectionPool.from_url(
+            redis_url,
+            socket_timeout=REDIS_SECONDS,
+            socket_connect_timeout=REDIS_SECONDS,
+            retry=Retry(NoBackoff(), retries=0),
+        )
+        storage = RedisStorage(
+            "async+redis://",
+            implementation="redispy",
+            key_prefix=prefix,
+            connection_pool=self._pool,  # type: ignore[arg-type]  # passed on as it is
+        )
+        self._redis = FixedWindowRateLimiter(storage)
+        self._troubles = (RedisError, OSError, TimeoutError)
 
     async def hit(self, limit: RateLimitItem, *key: str) -> int | None:
         """Count one more. If there were enough already, return in how many seconds there is room again."""
@@ -77,7 +86,7 @@ class Counters:
         if self._redis is not None and (self._away_until is None or now >= self._away_until):
             try:
                 answer = await question(self._redis)
-            except (RedisError, OSError, TimeoutError) as error:
+            except self._troubles as error:
                 if self._away_until is None:
                     logger.warning(
                         "redis does not answer; each process counts attempts for itself", error=type(error).__name__

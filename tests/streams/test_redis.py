@@ -10,7 +10,7 @@ from fastapi import FastAPI
 
 from api.main import create_app
 from api.schemas.users import UserUpdate
-from api.services.live import bus
+from api.services.live import redis_bus
 from api.services.live.hub import Hub
 from api.services.live.options import HubOptions
 from api.services.users import update_user
@@ -157,7 +157,7 @@ async def test_wake_ups_of_users_travel_over_redis_and_need_no_beat(redis: Redis
     await ready(app, "redis")
     settings = app.state.settings
     options = HubOptions(beat=NEVER, rights_beat=NEVER)
-    hub = Hub(Database(settings.database_address), bus.RedisBus(redis.url, settings.installation), options)
+    hub = Hub(Database(settings.database_address), redis_bus.RedisBus(redis.url, settings.installation), options)
 
     async def is_connected() -> bool:
         return hub.bus.state == "redis"
@@ -179,9 +179,9 @@ async def test_wake_ups_of_users_travel_over_redis_and_need_no_beat(redis: Redis
 async def test_a_redis_that_falls_silent_is_noticed_and_what_it_withheld_is_fetched_when_it_speaks_again(
     redis: RedisServer, make_app: AppFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bus, "HEARTBEAT_SECONDS", 0.1)
-    monkeypatch.setattr(bus, "SILENCE_SECONDS", 1.0)
-    monkeypatch.setattr(bus, "CONNECT_SECONDS", 0.5)
+    monkeypatch.setattr(redis_bus, "HEARTBEAT_SECONDS", 0.1)
+    monkeypatch.setattr(redis_bus, "SILENCE_SECONDS", 1.0)
+    monkeypatch.setattr(redis_bus, "CONNECT_SECONDS", 0.5)
     await redis.start()
     one, two = [await make_app(redis_url=redis.url, live_beat_seconds=NEVER) for _ in range(2)]
     world = await make_world(one)
@@ -215,7 +215,7 @@ async def test_what_answers_and_is_no_redis_is_complained_of_once_and_tried_agai
     listener = await asyncio.start_server(answer, "127.0.0.1", 0)
     address = f"redis://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
     with captured_log() as log:
-        running = asyncio.create_task(bus.RedisBus(address, "test").run(app.state.hub))
+        running = asyncio.create_task(redis_bus.RedisBus(address, "test").run(app.state.hub))
         await until(came_back)
         assert not running.done()
         running.cancel()
