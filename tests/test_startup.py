@@ -1,6 +1,7 @@
 """Starting up: what it prints, what it makes, and one sentence for everything that can be wrong."""
 
 import asyncio
+import contextlib
 import json
 import os
 import re
@@ -10,6 +11,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -20,21 +22,31 @@ from db.engine import Database
 from db.errors import DiskFullError
 from tests.databases import POSTGRESQL, postgresql_address, require_postgresql, run_sql
 from tests.live import STARTS_WITHIN_SECONDS, free_port, serve
+from tests.transfer import command
+from tests.transfer.command import Ended
 
 TWOFOLD = str(Path(sys.executable).with_name("twofold"))
 
 
-def twofold(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    environment = {
-        "PATH": os.environ["PATH"],
+async def twofold(folder: Path, *arguments: str, **settings: str) -> Ended:
+    """Run the command in this process, which has loaded it: a process of its own takes a second each."""
+    environment: dict[str, Any] = {
         "DATA_DIR": str(folder / "data"),
         "PASSWORD_MEMORY_KIB": "32",
         "PORT": str(free_port()),
         **settings,
     }
-    return subprocess.run(
+    with contextlib.chdir(folder):
+        return await command.twofold(*arguments, **environment)
+
+
+def twofold_process(folder: Path, *arguments: str, **settings: str) -> Ended:
+    """Run the command as a shell does."""
+    environment = {"PATH": os.environ["PATH"], "DATA_DIR": str(folder / "data"), **settings}
+    ended = subprocess.run(
         [TWOFOLD, *arguments], cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=False
     )
+    return Ended(ended.returncode, ended.stdout, ended.stderr)
 
 
 @asynccontextmanager
@@ -72,12 +84,11 @@ def has_ipv6() -> bool:
     return True
 
 
-def refusal(result: subprocess.CompletedProcess[str]) -> str:
+def refusal(ended: Ended) -> str:
     """Return the one sentence on standard error."""
-    assert result.returncode == 1
-    assert "Traceback" not in result.stderr
-    lines = result.stderr.strip().splitlines()
-    assert len(lines) == 1, result.stderr
+    assert (ended.code, ended.out) == (1, "")
+    lines = ended.err.strip().splitlines()
+    assert len(lines) == 1, ended.err
     return lines[0]
 
 
@@ -95,8 +106,8 @@ def refusal(result: subprocess.CompletedProcess[str]) -> str:
         ("CORS_ORIGINS", "https://a.example/", "https://a.example/ is no origin such as https://app.example.com"),
     ],
 )
-def test_a_bad_setting_is_named(tmp_path: Path, name: str, value: str, problem: str) -> None:
-    assert refusal(twofold(tmp_path, "serve", **{name: value})) == f"The setting {name} is not valid: {problem}."
+async def test_a_bad_setting_is_named(tmp_path: Path, name: str, value: str, problem: str) -> None:
+    assert refusal(await twofold(tmp_path, "serve", **{name: value})) == f"The setting {name} is not valid: {problem}."
 
 
 @pytest.mark.parametrize("address", ["sqlite:///never_opened.db", "postgresql://postgres@127.0.0.1:1/none"])
@@ -116,11 +127,11 @@ def test_the_command_loads_nothing_that_only_a_server_needs() -> None:
 
 def test_settings_come_from_a_file_too(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("GRAPHQL_MAX_DEPTH=0\n")
-    assert refusal(twofold(tmp_path, "serve")).startswith("The setting GRAPHQL_MAX_DEPTH is not valid")
+    assert refusal(twofold_process(tmp_path, "serve")).startswith("The setting GRAPHQL_MAX_DEPTH is not valid")
 
 
-def test_a_bad_administrator_password_is_refused(tmp_path: Path) -> None:
-    sentence = refusal(twofold(tmp_path, "serve", ADMIN_PASSWORD="weak and small"))
+async def test_a_bad_administrator_password_is_refused(tmp_path: Path) -> None:
+    sentence = refusal(await twofold(tmp_path, "serve", ADMIN_PASSWORD="weak and small"))
     assert sentence == "The administrator's password is not acceptable: It must contain an upper-case letter."
 
 
@@ -129,25 +140,25 @@ def test_a_port_in_use_is_named(tmp_path: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        sentence = refusal(twofold(tmp_path, "serve", PORT=str(port)))
+        sentence = refusal(twofold_process(tmp_path, "serve", PORT=str(port)))
     assert sentence == (
         f"Cannot listen on 127.0.0.1:{port} (Address already in use): stop what uses it, or set HOST or PORT."
     )
 
 
-def test_a_database_that_does_not_answer_is_named_without_its_password(tmp_path: Path) -> None:
+async def test_a_database_that_does_not_answer_is_named_without_its_password(tmp_path: Path) -> None:
     port = free_port()
-    sentence = refusal(twofold(tmp_path, "serve", DATABASE_URL=f"postgresql://ada:hush@127.0.0.1:{port}/x"))
+    sentence = refusal(await twofold(tmp_path, "serve", DATABASE_URL=f"postgresql://ada:hush@127.0.0.1:{port}/x"))
     assert f"127.0.0.1:{port}/x does not answer" in sentence
     assert sentence.endswith("start it, or correct DATABASE_URL.")
     assert "hush" not in sentence
 
 
-@pytest.mark.parametrize("command", ["serve", "migrate"])
-def test_a_database_that_does_not_exist_is_named(tmp_path: Path, command: str) -> None:
+@pytest.mark.parametrize("name", ["serve", "migrate"])
+async def test_a_database_that_does_not_exist_is_named(tmp_path: Path, name: str) -> None:
     require_postgresql()
     address = make_url(POSTGRESQL).set(database="nobody_made_it").render_as_string(hide_password=False)
-    sentence = refusal(twofold(tmp_path, command, DATABASE_URL=address))
+    sentence = refusal(await twofold(tmp_path, name, DATABASE_URL=address))
     assert 'database "nobody_made_it" does not exist' in sentence
     assert sentence.endswith("start it, or correct DATABASE_URL.")
 
@@ -162,41 +173,39 @@ def test_what_a_role_may_not_make_is_named_and_how_it_may(tmp_path: Path, worker
             run_sql(f"CREATE ROLE {role} LOGIN PASSWORD 'none'; REVOKE CREATE ON SCHEMA public FROM PUBLIC", address)
         )
         try:
-            assert refusal(twofold(tmp_path, "migrate", DATABASE_URL=own)) == (
+            assert refusal(twofold_process(tmp_path, "migrate", DATABASE_URL=own)) == (
                 f"The role {role} may not make the schema dbos, which the jobs stand in (permission denied for "
                 f"database {make_url(address).database}): let an administrator of the database run "
                 f"CREATE SCHEMA dbos AUTHORIZATION {role}, then try again."
             )
             asyncio.run(run_sql(f"CREATE SCHEMA dbos AUTHORIZATION {role}", address))
-            assert refusal(twofold(tmp_path, "migrate", DATABASE_URL=own)) == (
+            assert refusal(twofold_process(tmp_path, "migrate", DATABASE_URL=own)) == (
                 f"The role {role} may not make the tables (permission denied for schema public): let an "
                 f"administrator of the database run GRANT ALL ON SCHEMA public TO {role}, then try again."
             )
             asyncio.run(run_sql(f"GRANT ALL ON SCHEMA public TO {role}", address))
-            assert twofold(tmp_path, "migrate", DATABASE_URL=own).stdout == "The database is up to date.\n"
+            assert twofold_process(tmp_path, "migrate", DATABASE_URL=own).stdout == "The database is up to date.\n"
         finally:
             asyncio.run(run_sql(f"DROP OWNED BY {role} CASCADE; DROP ROLE {role}", address))
 
 
-def test_a_data_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+async def test_a_data_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("a file in the way")
-    sentence = refusal(twofold(tmp_path, "serve"))
+    sentence = refusal(await twofold(tmp_path, "serve"))
     assert sentence == f"The folder in DATA_DIR, {tmp_path / 'data'}, cannot be used: File exists."
 
 
-def test_a_database_without_migrations_is_refused_until_migrated(tmp_path: Path) -> None:
-    address = f"sqlite:///{tmp_path}/own.db"
-    assert refusal(twofold(tmp_path, "serve", DATABASE_URL=address)) == (
-        "The database is not up to date: run `twofold migrate`."
-    )
-    assert twofold(tmp_path, "migrate", DATABASE_URL=address).stdout == "The database is up to date.\n"
-    created = twofold(tmp_path, "create-admin", "ada@example.com", "--password", "Analytical1", DATABASE_URL=address)
-    assert created.stdout == "ada@example.com is an administrator now.\n"
-    again = twofold(tmp_path, "create-admin", "Ada@example.com", "--password", "Analytical1", DATABASE_URL=address)
+async def test_a_database_without_migrations_is_refused_until_migrated(tmp_path: Path) -> None:
+    async def run(*arguments: str) -> Ended:
+        return await twofold(tmp_path, *arguments, DATABASE_URL=f"sqlite:///{tmp_path}/own.db")
+
+    assert refusal(await run("serve")) == "The database is not up to date: run `twofold migrate`."
+    assert await run("migrate") == Ended(0, "The database is up to date.\n", "")
+    created = await run("create-admin", "ada@example.com", "--password", "Analytical1")
+    assert created == Ended(0, "ada@example.com is an administrator now.\n", "")
+    again = await run("create-admin", "Ada@example.com", "--password", "Analytical1")
     assert refusal(again) == "This e-mail address has an account already."
-    assert twofold(tmp_path, "migrate", "--down", "base", DATABASE_URL=address).stdout == (
-        "The database is back at base.\n"
-    )
+    assert await run("migrate", "--down", "base") == Ended(0, "The database is back at base.\n", "")
 
 
 @pytest.mark.parametrize(
