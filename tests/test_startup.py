@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import json
 import os
 import re
@@ -20,6 +21,7 @@ from sqlalchemy import make_url
 from api.server.startup import unreachable
 from db.engine import Database
 from db.errors import DiskFullError
+from tests.conftest import make_settings, running
 from tests.databases import POSTGRESQL, postgresql_address, require_postgresql, run_sql
 from tests.live import STARTS_WITHIN_SECONDS, free_port, serve
 from tests.transfer import command
@@ -123,6 +125,15 @@ def test_the_command_loads_nothing_that_only_a_server_needs() -> None:
     assert loaded[0] == "True"
     slow = {"alembic", "dbos", "fastapi", "psycopg", "redis", "strawberry", "uvicorn"}
     assert slow.isdisjoint(loaded)
+
+
+async def test_what_has_started_collects_its_garbage(sqlite_url: str, tmp_path: Path) -> None:
+    gc.disable()
+    try:
+        async with running(make_settings(sqlite_url, tmp_path)):
+            assert gc.isenabled()
+    finally:
+        gc.enable()
 
 
 def test_settings_come_from_a_file_too(tmp_path: Path) -> None:
