@@ -195,7 +195,9 @@ def test_what_a_role_may_not_make_is_named_and_how_it_may(tmp_path: Path, worker
                 f"administrator of the database run GRANT ALL ON SCHEMA public TO {role}, then try again."
             )
             asyncio.run(run_sql(f"GRANT ALL ON SCHEMA public TO {role}", address))
-            assert twofold_process(tmp_path, "migrate", DATABASE_URL=own).stdout == "The database is up to date.\n"
+            assert twofold_process(tmp_path, "migrate", DATABASE_URL=own) == Ended(
+                0, "The database is up to date.\n", ""
+            )
         finally:
             asyncio.run(run_sql(f"DROP OWNED BY {role} CASCADE; DROP ROLE {role}", address))
 
