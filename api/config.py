@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from api.core.account_names import fold_address
 from api.core.attempts import Attempts, Limited
+from api.core.budget import Budget
 from api.core.connection_limits import ConnectionLimits
 from api.core.counters import Counters
 from api.core.identity import Identity
@@ -191,6 +192,13 @@ class Settings(BaseSettings):
     mails_per_mailbox: Annotated[
         Rate, Field(description="Mails asked for to one mailbox, whether or not it has an account.")
     ] = "5/hour"
+    budget: Annotated[
+        Rate,
+        Field(
+            description="What a user, or an address without sign-in, may ask for at both doors, "
+            "counted as for GRAPHQL_MAX_COST."
+        ),
+    ] = "20000000/minute"
     smtp_url: Annotated[
         SecretStr | None,
         AfterValidator(_check_smtp),
@@ -335,6 +343,12 @@ class Settings(BaseSettings):
             Attempts(self._attempt_limits, Counters(self.redis_url, f"twofold:{self.installation}")),
             registration_open=self.registration == "open",
         )
+
+    def general_budget(self) -> Budget:
+        """Return the books about what each caller may spend."""
+        limit = parse(self.budget) if self.rate_limits else None
+        counters = Counters(self.redis_url, f"twofold:{self.installation}") if self.redis_url else None
+        return Budget(limit, counters)
 
     def mail_tokens(self) -> MailTokens:
         """Return the installation's way with tokens that travel by mail."""

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from typing import Annotated, Any, get_args, get_origin
 from urllib.parse import unquote_to_bytes
 
@@ -14,12 +14,14 @@ from starlette.requests import HTTPConnection
 
 from api.core.actor import ANONYMOUS, SYSTEM, Actor, Anonymous, UserActor, require_user
 from api.core.addresses import network_of
+from api.core.budget import Balance, Budget
 from api.core.errors import AppError, ErrorCode, invalid
 from api.core.idempotency import MAX_KEY, read_key
 from api.core.identity import Identity
 from api.core.media_types import is_json
 from api.core.pages import PageArguments
-from api.schemas.pages import PageQuery
+from api.schemas.pages import MAX_LIMIT, PageQuery
+from api.schemas.prices import price_of
 from api.schemas.scalars import Uuid
 from api.server.body_limit import admit_large_body
 from api.server.request_log import record_of
@@ -86,6 +88,19 @@ async def identify(connection: HTTPConnection, credentials: str | None) -> Actor
     return actor
 
 
+async def charge(connection: HTTPConnection, actor: Actor, cost: int) -> Balance | None:
+    """Spend some of the caller's budget, and return what remains; None if nothing is limited.
+
+    Raises:
+        AppError: RATE_LIMITED if less than that is left, QUERY_TOO_COMPLEX if there never is as much.
+    """
+    budget: Budget = connection.app.state.budget
+    balance = record_of(connection).balance = await budget.spend(caller_of(connection, actor), cost)
+    if balance is not None and balance.is_refused:
+        raise balance.refusal(cost)
+    return balance
+
+
 def _device_of(connection: HTTPConnection) -> str | None:
     """Return what the client says it is, cut to what is kept of it."""
     told = "".join(letter for letter in connection.headers.get("user-agent", "") if letter.isprintable())
@@ -98,7 +113,7 @@ def header_of(connection: HTTPConnection, name: str) -> str | None:
     return ", ".join(lines) if lines else None
 
 
-async def _get_anyone(request: Request) -> Actor:
+async def get_anyone(request: Request) -> Actor:
     """Return who calls, found out once per request."""
     known: Actor | None = getattr(request.state, "actor", None)
     if known is None:
@@ -112,14 +127,16 @@ async def _get_actor(request: Request) -> Actor:
     Raises:
         AppError: UNAUTHENTICATED for nobody.
     """
-    return require_user(await _get_anyone(request))
+    return require_user(await get_anyone(request))
 
 
 CurrentActor = Annotated[Actor, Depends(_get_actor)]
 """A user; nobody is refused before the body is read."""
-Anyone = Annotated[Actor, Depends(_get_anyone)]
+Anyone = Annotated[Actor, Depends(get_anyone)]
 """Whoever calls, nobody in particular included: for signing up and in."""
 
+
+_SIZE = re.compile("[1-9][0-9]{0,2}")
 
 LONG_BODY = 8 * 1024
 """Bytes that take so long to read as JSON, some milliseconds, that others have their turn first."""
@@ -135,17 +152,33 @@ class PacedRequest(Request):
         return await super().json()
 
 
+def _size(request: Request, sizes: Sequence[int]) -> int:
+    """Return how long a page is asked for; what is no size will be refused, and costs as much as the longest."""
+    if not sizes:
+        return 1
+    asked = request.query_params.get("limit")
+    if asked is None:
+        return sizes[0]
+    return min(int(asked), MAX_LIMIT) if _SIZE.fullmatch(asked) else MAX_LIMIT
+
+
 class IdentifiedRoute(APIRoute):
-    """A route that finds out who calls before it reads the body, if its operation is for a `CurrentActor`."""
+    """A route that finds out who calls, and lets it pay, before it reads the body.
+
+    If its operation is for a `CurrentActor`, nobody in particular is refused then.
+    """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return the handler."""
         handle = super().get_route_handler()
         is_for_users = any(dependency.call is _get_actor for dependency in self.dependant.dependencies)
+        sizes = [field.default for field in get_flat_params(self.dependant) if field.alias == "limit"]
 
         async def identify_first(request: Request) -> Response:
+            actor = await get_anyone(request)
+            await charge(request, actor, price_of(self.response_model, _size(request, sizes)))
             if is_for_users:
-                await _get_actor(request)
+                require_user(actor)
             return await handle(PacedRequest(request.scope, request.receive))
 
         return identify_first

@@ -20,6 +20,8 @@ from api.error_handlers import LastResortMiddleware, install_error_handlers
 from api.openapi import DESCRIPTION, SERVERS, TAGS, describe
 from api.routers import API_ROUTERS, SERVICE_ROUTERS
 from api.server.body_limit import BodyLimitMiddleware
+from api.server.budget_headers import HEADERS as BUDGET_HEADERS
+from api.server.budget_headers import BudgetHeadersMiddleware
 from api.server.head import HeadMiddleware
 from api.server.logs import configure_logging
 from api.server.request_log import RequestLogMiddleware
@@ -78,6 +80,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                 logger.info("started", version=app.version, process=os.getpid())
                 yield
         await app.state.identity.attempts.close()
+        await app.state.budget.close()
         await database.dispose()
         logger.info("stopped", process=os.getpid())
 
@@ -96,6 +99,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = settings
     app.state.database = database
     app.state.identity = settings.identity()
+    app.state.budget = settings.general_budget()
     app.state.hub = hub
     app.state.shared_results = shared_results
     app.state.pace = pace
@@ -120,8 +124,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         allow_headers=["*"],
         # The refresh token's cookie is for origins that are named.
         allow_credentials=bool(settings.cors_origins) and "*" not in settings.cors_origins,
-        expose_headers=["ETag", "Location", "X-Request-ID", "Retry-After"],
+        expose_headers=["ETag", "Location", "X-Request-ID", "Retry-After", *BUDGET_HEADERS],
     )
+    app.add_middleware(BudgetHeadersMiddleware)
     app.add_middleware(SecurityHeadersMiddleware, insist_on_tls_seconds=settings.hsts_seconds)
     app.add_middleware(RequestLogMiddleware)
     describe(app)

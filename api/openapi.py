@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from api.problems import PROBLEM_SCHEMA, examples
+from api.server.budget_headers import HEADERS
 
 DESCRIPTION = """A backend for team apps: accounts, workspaces, items and messages behind one set of services with two
 doors, REST and GraphQL. Every operation here exists at `/graphql` under the same name, with the same rules and errors.
@@ -48,6 +49,14 @@ _HEADERS: Mapping[str, dict[str, Any]] = {
     "Location": {
         "description": "Where it can be read (RFC 9110, section 10.2.2).",
         "schema": {"type": "string", "format": "uri-reference"},
+    },
+    "RateLimit": {
+        "description": "What remains of your budget (`r`), and the seconds until it is whole again (`t`).",
+        "schema": {"type": "string", "examples": ['"budget";r=19999420;t=40']},
+    },
+    "RateLimit-Policy": {
+        "description": "Your budget (`q`), in fields that answers may have, for so many seconds (`w`).",
+        "schema": {"type": "string", "examples": ['"budget";q=20000000;w=60']},
     },
     "Retry-After": {
         "description": "Seconds to wait before another try (RFC 9110, section 10.2.3).",
@@ -105,7 +114,8 @@ def _finish_operation(operation: dict[str, Any]) -> None:
     for parameter in operation.get("parameters", ()):
         parameter["schema"] = _without_null(parameter["schema"])
     for answer in answers.values():
-        answer.setdefault("headers", {})["X-Request-ID"] = {"$ref": "#/components/headers/X-Request-ID"}
+        names = ["X-Request-ID"] if operation["tags"] == ["service"] else ["X-Request-ID", *HEADERS]
+        answer.setdefault("headers", {}).update({name: {"$ref": f"#/components/headers/{name}"} for name in names})
         for content in answer.get("content", {}).values():
             if content.pop("itemSchema", None):
                 # Of 3.2. As text it is what 3.1 can say about events, and what generators hand out.

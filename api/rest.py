@@ -27,6 +27,7 @@ ALWAYS = (
     ErrorCode.UNAUTHENTICATED,
     ErrorCode.PAYLOAD_TOO_LARGE,
     ErrorCode.VALIDATION_ERROR,
+    ErrorCode.RATE_LIMITED,
     ErrorCode.INTERNAL_ERROR,
     ErrorCode.UNAVAILABLE,
 )

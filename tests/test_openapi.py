@@ -6,17 +6,20 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from jsonschema_rs import Draft202012Validator
 
 from api.config import Settings
 from api.core.errors import STATUS, ErrorCode
 from api.main import create_app
 from api.openapi import PUBLIC, TAGS
+from tests.conftest import AppFactory
 from tests.doors.door import Door
 from tests.doors.people import World
 from tests.doors.test_matrix import CODES, EXPECTED
 
 UNLOCKED = {*PUBLIC, "get_health", "get_ready"}
+ALWAYS = ("x-request-id", "ratelimit", "ratelimit-policy")
 
 
 @cache
@@ -139,6 +142,13 @@ def test_only_what_takes_a_body_refuses_one() -> None:
     assert not [name for name, one in operations().items() if "413" in one["responses"] and name not in about_bodies]
 
 
+@pytest.fixture
+async def app(make_app: AppFactory) -> FastAPI:
+    """An application that limits and says so, as it does by itself."""
+    app: FastAPI = await make_app(rate_limits=True)
+    return app
+
+
 async def test_headers_are_documented_where_they_are_answered(
     rest: Door, world: World, client: httpx.AsyncClient
 ) -> None:
@@ -156,7 +166,7 @@ async def test_headers_are_documented_where_they_are_answered(
         created = await client.post(path, json=body, headers=token)
         made[kind] = f"{path}/{created.json()['id']}"
         assert created.headers["location"] == made[kind]
-        assert documented_headers(created, f"create_{kind}") == {"etag", "location", "x-request-id"}
+        assert documented_headers(created, f"create_{kind}") == {"etag", "location", *ALWAYS}
         calls += [(f"get_{kind}", "GET", made[kind], None), (f"update_{kind}", "PATCH", made[kind], change)]
     calls += [
         ("delete_item", "DELETE", made["item"], None),
@@ -169,7 +179,7 @@ async def test_headers_are_documented_where_they_are_answered(
         assert answer.is_success, answer.text
         documented_headers(answer, name)
     refused = await client.get("/api/users/me")
-    assert documented_headers(refused, "get_me") == {"www-authenticate", "x-request-id"}
+    assert documented_headers(refused, "get_me") == {"www-authenticate", *ALWAYS}
 
 
 def documented_headers(answer: httpx.Response, name: str) -> set[str]:

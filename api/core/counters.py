@@ -72,6 +72,14 @@ class Counters:
 
         return await self._ask(count)
 
+    async def add(self, limit: RateLimitItem, amount: int, *key: str) -> int:
+        """Count so many more, or less, and return how many there are; the key has to name the window."""
+
+        async def count(counter: FixedWindowRateLimiter) -> int:
+            return await counter.storage.incr(limit.key_for(*key), limit.get_expiry(), amount=amount)
+
+        return await self._ask(count)
+
     async def clear(self, limit: RateLimitItem, *key: str) -> None:
         """Begin anew with a key."""
         await self._ask(lambda counter: counter.clear(limit, *key))

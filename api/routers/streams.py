@@ -10,7 +10,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from api.core.actor import ANONYMOUS
 from api.core.errors import INTERNAL, AppError, ErrorCode, to_app_error
-from api.dependencies import Id, InstalledIdentity, LiveHub, caller_of, get_database, header_of, identify
+from api.dependencies import Id, InstalledIdentity, LiveHub, caller_of, get_anyone, get_database
 from api.problems import documented
 from api.rest import GUARDED, resource_router
 from api.schemas.changes import ChangeRead
@@ -54,7 +54,7 @@ async def _open(
 ) -> AsyncIterator[Watch]:
     """Open the stream before the answer begins, so that a refusal is an ordinary problem."""
     if query.ticket is None:
-        actor = await identify(request, header_of(request, "authorization"))
+        actor = await get_anyone(request)
     else:
         async with get_database(request).read(caller_of(request, ANONYMOUS)) as uow:
             actor = await auth.admit(uow, query.ticket, workspace_id, identity=identity)

@@ -10,6 +10,8 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.core.budget import Balance
+
 logger = structlog.get_logger("twofold.request")
 
 _KEY = "twofold.record"
@@ -25,6 +27,8 @@ class RequestRecord:
     operation: str | None = None
     status: int | None = None
     error_codes: list[str] = field(default_factory=list)
+    balance: Balance | None = None
+    """What remains of the caller's budget, once something was spent of it."""
 
     def note_error(self, code: str) -> None:
         """Remember an error for the line, each kind once: a socket may live for weeks."""

@@ -12,10 +12,11 @@ from strawberry.types import Info as StrawberryInfo
 
 from api.config import Settings
 from api.core.actor import ANONYMOUS, Actor, UserActor, require_person, require_user
+from api.core.budget import Balance
 from api.core.errors import AppError, ErrorCode, forbidden
 from api.core.identity import Identity
 from api.core.pace import Pace
-from api.dependencies import caller_of, get_database, get_hub, get_identity, header_of, identify
+from api.dependencies import caller_of, charge, get_database, get_hub, get_identity, header_of, identify
 from api.schemas.changes import ChangeQuery
 from api.server.request_log import RequestRecord, record_of
 from api.services.live.streams import Stream, open_stream
@@ -91,6 +92,10 @@ class Context(BaseContext):
             await self.identify()
         except DatabaseError as error:
             self._trouble = error
+
+    async def charge(self, cost: int) -> Balance | None:
+        """Spend some of the caller's budget; see `api.dependencies.charge`."""
+        return await charge(self._connection, self.actor, cost)
 
     @property
     def answer_max_bytes(self) -> int:

@@ -4,13 +4,15 @@ The cheap checks come first: characters bound the lexer, tokens the parser and v
 aliases the shape, and the price what may come back.
 """
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from typing import Any
 
-from graphql import FragmentDefinitionNode, Source, TokenKind
+from graphql import FragmentDefinitionNode, OperationType, Source, TokenKind
 from graphql.language import Lexer
 from strawberry.extensions import SchemaExtension
 
+from api.core.budget import NAME, Balance
 from api.core.errors import AppError, ErrorCode, invalid
 from graphql_schema.execution.documents import chosen_operation
 from graphql_schema.execution.price import Measure, Measurer
@@ -38,6 +40,8 @@ def limit_queries(limits: Limits) -> type[SchemaExtension]:
     class QueryLimits(SchemaExtension):
         """Checks the text before it is parsed and the document after it proved valid."""
 
+        balance: Balance | None = None
+
         def on_parse(self) -> Iterator[None]:
             """Bound the work of the parser and of validation."""
             query = self.execution_context.query or ""
@@ -45,8 +49,8 @@ def limit_queries(limits: Limits) -> type[SchemaExtension]:
             _check_tokens(query, limits.tokens)
             yield
 
-        def on_validate(self) -> Iterator[None]:
-            """Bound the work of execution, and refuse sizes of lists that are out of range."""
+        async def on_validate(self) -> AsyncIterator[None]:
+            """Bound the work of execution, refuse sizes of lists that are out of range, and let the caller pay."""
             yield
             context = self.execution_context
             operation = chosen_operation(context)
@@ -60,6 +64,16 @@ def limit_queries(limits: Limits) -> type[SchemaExtension]:
                 if measurer.problems:
                     raise invalid(measurer.problems.items())
                 _check_measure(measure, limits)
+                balance = await context.context.charge(int(measure.cost))
+                if operation.operation is not OperationType.SUBSCRIPTION:
+                    self.balance = balance
+
+        def get_results(self) -> dict[str, Any]:
+            """Tell what remains of the budget; on a socket there is no other place to tell it."""
+            balance = self.balance
+            if balance is None:
+                return {}
+            return {NAME: {"limit": balance.limit, "remaining": balance.remaining, "reset": balance.reset}}
 
     return QueryLimits
 

@@ -37,14 +37,9 @@ from graphql import (
 )
 
 from api.schemas.pages import DEFAULT_LIMIT, MAX_LIMIT
+from api.schemas.prices import price_of_leaf
 
 SIZE_ARGUMENTS = ("first", "last", "limit")
-
-LETTERS_PER_POINT = 4000
-"""So many letters of a text that may be long cost as much as one field."""
-
-PLAIN_LIST = 4
-"""What a list of plain values, such as tags, costs more than one of them."""
 
 
 @dataclass(frozen=True)
@@ -175,7 +170,7 @@ def _definition(parent: GraphQLNamedType | None, name: str) -> GraphQLField | No
 def _leaf(definition: GraphQLField) -> int:
     own = definition.extensions.get("strawberry-definition")
     letters: int = own.metadata.get("letters", 0) if own is not None else 0
-    return 1 + letters // LETTERS_PER_POINT + (PLAIN_LIST if is_list_type(get_nullable_type(definition.type)) else 0)
+    return price_of_leaf(letters, is_list=is_list_type(get_nullable_type(definition.type)))
 
 
 def _is_introspection(type_: GraphQLNamedType | None) -> bool:
