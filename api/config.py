@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BeforeValidator, EmailStr, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from api.core.account_names import fold_address
-from api.core.attempts import Attempts, Limited
+from api.core.attempts import RULES, Attempts, Limited
 from api.core.budget import Budget
 from api.core.connection_limits import ConnectionLimits
 from api.core.counters import Counters
@@ -175,7 +175,9 @@ class Settings(BaseSettings):
     session_days: Annotated[Count, Field(description="How long a session lasts after its last refresh.")] = 30
     password_memory_kib: Annotated[int, Field(ge=32, description="Memory of one password hash (Argon2id).")] = 65536
     password_queue: Annotated[Count, Field(description="Most passwords that wait to be hashed, per process.")] = 32
-    rate_limits: Annotated[bool, Field(description="Limit how often passwords are tried and accounts created.")] = True
+    rate_limits: Annotated[bool, Field(description="Limit how often things may be done: the table under Security.")] = (
+        True
+    )
     login_attempts: Annotated[
         Rate, Field(description="Wrong passwords for an account from one address; the right one begins anew.")
     ] = "10/minute"
@@ -340,15 +342,14 @@ class Settings(BaseSettings):
             Passwords(memory_kib=self.password_memory_kib, queue=self.password_queue),
             Tokens(self._secret, lifetime=timedelta(seconds=self.access_token_seconds)),
             RefreshTokens(self._secret, lifetime=timedelta(days=self.session_days)),
-            Attempts(self._attempt_limits, Counters(self.redis_url, f"twofold:{self.installation}")),
+            Attempts(self._limits, Counters(self.redis_url, f"twofold:{self.installation}")),
             registration_open=self.registration == "open",
         )
 
     def general_budget(self) -> Budget:
         """Return the books about what each caller may spend."""
-        limit = parse(self.budget) if self.rate_limits else None
         counters = Counters(self.redis_url, f"twofold:{self.installation}") if self.redis_url else None
-        return Budget(limit, counters)
+        return Budget(self._limits[Limited.BUDGET] if self._limits else None, counters)
 
     def mail_tokens(self) -> MailTokens:
         """Return the installation's way with tokens that travel by mail."""
@@ -360,18 +361,10 @@ class Settings(BaseSettings):
         return self.public_url or f"http://{self.host}:{self.port}"
 
     @property
-    def _attempt_limits(self) -> Mapping[Limited, RateLimitItem] | None:
+    def _limits(self) -> Mapping[Limited, RateLimitItem] | None:
         if not self.rate_limits:
             return None
-        rates = {
-            Limited.PASSWORD_BY_ADDRESS: self.login_attempts_per_address,
-            Limited.PASSWORD_BY_ACCOUNT_AND_ADDRESS: self.login_attempts,
-            Limited.PASSWORD_BY_ACCOUNT: self.login_attempts_per_account,
-            Limited.SIGN_UP_BY_ADDRESS: self.sign_ups_per_address,
-            Limited.MAIL_BY_ADDRESS: self.mails_per_address,
-            Limited.MAIL_BY_MAILBOX: self.mails_per_mailbox,
-        }
-        return {name: parse(rate) for name, rate in rates.items()}
+        return {name: parse(getattr(self, rule.setting)) for name, rule in RULES.items()}
 
 
 def load_settings() -> Settings:

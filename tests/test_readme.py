@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from pydantic import AfterValidator
+from pydantic.fields import FieldInfo
 
-from api.config import Settings
+from api.config import Settings, _check_rate
+from api.core.attempts import RULES, Limited
 from tests.live import LiveServer, serve
 
 ROOT = Path(__file__).parents[1]
@@ -63,6 +66,20 @@ def test_the_table_of_settings_is_complete() -> None:
     ]
     table = README.split("## Settings")[1].split("##")[0]
     assert [line for line in table.splitlines() if line.startswith("| `")] == expected
+
+
+def test_the_table_of_limits_is_that_of_the_code() -> None:
+    assert set(RULES) == set(Limited)
+    expected = [f"| {rule.what} | {rule.by} | `{rule.setting.upper()}` |" for rule in RULES.values()]
+    table = README.split("| what | counted by | how often |")[1].split("\n\n")[0]
+    assert table.splitlines()[2:] == expected
+    # Whatever is a rate is in the table, and the other way round.
+    rates = {name for name, field in Settings.model_fields.items() if _check_rate in _validators(field)}
+    assert rates == {rule.setting for rule in RULES.values()}
+
+
+def _validators(field: FieldInfo) -> list[object]:
+    return [mark.func for mark in field.metadata if isinstance(mark, AfterValidator)]
 
 
 def test_the_map_names_files_that_exist() -> None:

@@ -1,12 +1,14 @@
 """How often somebody may guess a secret, or make something for nothing.
 
-What needs a token is not among it: a token cannot be guessed, and whoever has one is known. To limit something
-else, add it to `Limited`, give it a setting, and let its service spend an attempt before it does anything.
+What needs a token is limited by the budget alone (`api.core.budget`): a token cannot be guessed, and whoever has one is
+known. To limit something else, add it to `RULES` with a setting, and let its service spend an attempt before it does
+anything.
 """
 
 import hashlib
 from collections.abc import Mapping
 from enum import StrEnum
+from typing import NamedTuple
 
 from limits import RateLimitItem
 
@@ -16,25 +18,54 @@ from api.core.errors import rate_limited
 
 
 class Limited(StrEnum):
-    """What is limited, and by what it is counted; the settings say how often."""
+    """What is limited. The names are those of counters."""
 
     PASSWORD_BY_ADDRESS = "password by address"  # noqa: S105 - the name of a counter
-    """Every password that is tried, whosever it is and whether it is right: each costs a hash."""
-
     PASSWORD_BY_ACCOUNT_AND_ADDRESS = "password by account and address"  # noqa: S105 - as above
-    """Wrong ones, at log-in and as `current_password`; the right one begins anew. There need be no such account."""
-
     PASSWORD_BY_ACCOUNT = "password by account"  # noqa: S105 - as above
-    """Wrong ones from everywhere. Beyond it each address has one try left, so that nobody can lock an owner out."""
-
     SIGN_UP_BY_ADDRESS = "sign-up by address"
-    """Every one, also of an address that has an account; administrators create as many as they like."""
-
     MAIL_BY_ADDRESS = "mail by address"
-    """Every mail that is asked for, whoever would get it."""
-
     MAIL_BY_MAILBOX = "mail by mailbox"
-    """Every mail that somebody asks to be sent to a mailbox. There need be no account with it."""
+    BUDGET = "budget"
+
+
+class Rule(NamedTuple):
+    """How something is limited: a line of the table, in words for people, as README shows it."""
+
+    setting: str
+    """The setting that says how often, or how much."""
+    what: str
+    by: str
+
+
+RULES: Mapping[Limited, Rule] = {
+    Limited.PASSWORD_BY_ADDRESS: Rule(
+        "login_attempts_per_address", "passwords that are tried, whether right or wrong: each costs a hash", "address"
+    ),
+    Limited.PASSWORD_BY_ACCOUNT_AND_ADDRESS: Rule(
+        "login_attempts",
+        "wrong passwords, at sign-in and as the current one; the right one begins anew",
+        "account and address, whether or not there is such an account",
+    ),
+    Limited.PASSWORD_BY_ACCOUNT: Rule(
+        "login_attempts_per_account",
+        "the same from everywhere; beyond it each address has one try left, so that nobody locks an owner out",
+        "account",
+    ),
+    Limited.SIGN_UP_BY_ADDRESS: Rule(
+        "sign_ups_per_address", "sign-ups, also with an address that has an account; not by administrators", "address"
+    ),
+    Limited.MAIL_BY_ADDRESS: Rule("mails_per_address", "mails that are asked for, whoever would get them", "address"),
+    Limited.MAIL_BY_MAILBOX: Rule(
+        "mails_per_mailbox", "the same, whoever asks", "mailbox, whether or not it has an account"
+    ),
+    Limited.BUDGET: Rule(
+        "budget",
+        "everything, by the fields that may come back, at both doors and on sockets",
+        "user, or address without sign-in",
+    ),
+}
+"""Everything that is limited by time: what, by whom it is counted, and where it is said how often."""
 
 
 class Attempts:

@@ -12,11 +12,12 @@ from typing import NamedTuple
 
 from limits import RateLimitItem
 
+from api.core.attempts import Limited
 from api.core.counters import Counters
 from api.core.errors import AppError, ErrorCode
 from db.turns import Caller
 
-NAME = "budget"
+NAME = Limited.BUDGET.value
 
 
 @dataclass(frozen=True)
