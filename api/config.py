@@ -194,6 +194,9 @@ class Settings(BaseSettings):
     mails_per_mailbox: Annotated[
         Rate, Field(description="Mails asked for to one mailbox, whether or not it has an account.")
     ] = "5/hour"
+    invitations_per_user: Annotated[
+        Rate, Field(description="Invitations that one user sends; each is one of the mails to its mailbox, too.")
+    ] = "50/hour"
     budget: Annotated[
         Rate,
         Field(

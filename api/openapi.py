@@ -27,6 +27,7 @@ TAGS = [
     {"name": "users", "description": "Accounts: your own, and for administrators all of them."},
     {"name": "workspaces", "description": "What members share; the unit of permission and of the change log."},
     {"name": "members", "description": "Who belongs to a workspace, as viewer, editor or admin."},
+    {"name": "invitations", "description": "Asking somebody in by e-mail, and answering to it."},
     {"name": "items", "description": "The things a team shares: what is to be done, bought, answered or kept."},
     {"name": "messages", "description": "Text in a workspace's room or in the thread of an item."},
     {"name": "changes", "description": "The numbered log of every change, in pages and live."},
@@ -38,7 +39,15 @@ TAGS = [
 
 SERVERS = [{"url": "/", "description": "Where this document was found."}]
 
-PUBLIC = ("login", "refresh_session", "create_user", "verify_email", "request_password_reset", "reset_password")
+PUBLIC = (
+    "login",
+    "refresh_session",
+    "create_user",
+    "verify_email",
+    "request_password_reset",
+    "reset_password",
+    "decline_invitation",
+)
 """Operations under `/api` that need no token."""
 
 _HEADERS: Mapping[str, dict[str, Any]] = {

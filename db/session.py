@@ -123,6 +123,8 @@ class WriteSession(ReadSession):
     async def insert(self, *rows: Base) -> None:
         """Write new rows, in this order: without relationships the ORM does not know which needs which.
 
+        Of a row that is there already, what changed is written.
+
         Raises:
             ConstraintViolatedError: a row was refused.
         """

@@ -26,6 +26,7 @@ from graphql_schema.execution.limits import Limits, limit_queries
 from graphql_schema.execution.secrets_limit import SecretsLimit
 from graphql_schema.execution.variables import VariableCheck
 from graphql_schema.ids import FormerName, take_uuids
+from graphql_schema.invitations import InvitationMutation, InvitationQuery
 from graphql_schema.items import ItemMutation, ItemQuery
 from graphql_schema.jobs import JobMutation, JobQuery
 from graphql_schema.live import Subscription
@@ -54,6 +55,7 @@ class Query(
     SecurityQuery,
     WorkspaceQuery,
     MemberQuery,
+    InvitationQuery,
     ItemQuery,
     MessageQuery,
     ChangeQuery,
@@ -73,6 +75,7 @@ class Mutation(
     MailMutation,
     WorkspaceMutation,
     MemberMutation,
+    InvitationMutation,
     ItemMutation,
     MessageMutation,
     JobMutation,

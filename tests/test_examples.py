@@ -40,6 +40,7 @@ async def test_every_example_is_accepted(app: FastAPI, client: httpx.AsyncClient
     await send("update_message", "PATCH", f"/api/messages/{message['id']}")
     workspace = f"/api/workspaces/{(await send('create_workspace', 'POST', '/api/workspaces'))['id']}"
     await send("update_workspace", "PATCH", workspace)
+    assert (await send("invite_member", "POST", f"{workspace}/invitations"))["email"] == "grace@example.com"
     member = await send("add_member", "POST", f"{workspace}/members")
     assert (await send("update_member", "PATCH", f"{workspace}/members/{member['user_id']}"))["role"] == "viewer"
     await send("request_password_reset", "POST", "/api/auth/request-password-reset")
@@ -52,4 +53,11 @@ async def test_every_example_is_accepted(app: FastAPI, client: httpx.AsyncClient
     refused = await client.get(stream, params={"ticket": ticket, "after": 99})
     assert refused.json()["error"]["code"] == "BAD_REQUEST"
     # Of administrators alone, or with tokens that nobody could foresee.
-    assert set(examples) == {"update_user", "refresh_session", "verify_email", "reset_password"}
+    assert set(examples) == {
+        "update_user",
+        "refresh_session",
+        "verify_email",
+        "reset_password",
+        "accept_invitation",
+        "decline_invitation",
+    }

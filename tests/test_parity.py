@@ -30,6 +30,7 @@ from api.schemas import (
     api_keys,
     changes,
     health,
+    invitations,
     items,
     jobs,
     mail,
@@ -46,7 +47,20 @@ from graphql_schema.live import EventKind
 from graphql_schema.schema import create_schema
 
 ROOT = Path(__file__).parent.parent
-MODULES = (api_keys, changes, health, items, jobs, mail, messages, security_events, sessions, users, workspaces)
+MODULES = (
+    api_keys,
+    changes,
+    health,
+    invitations,
+    items,
+    jobs,
+    mail,
+    messages,
+    security_events,
+    sessions,
+    users,
+    workspaces,
+)
 
 REST_ONLY = {
     "get_health": "asked by what watches the process, which speaks no GraphQL",
@@ -68,7 +82,15 @@ GRAPHQL_ONLY = {
 PAGING = {"skip", "limit", "cursor", "include_total"}
 """Which part of a list is wanted; in GraphQL `first`, `after`, `last`, `before` and `totalCount`."""
 
-NO_MODEL_INPUTS = {"ItemQuery", "JobQuery", "MessageQuery", "ChangeQuery", "PageQuery", "SecurityEventQuery"}
+NO_MODEL_INPUTS = {
+    "InvitationQuery",
+    "ItemQuery",
+    "JobQuery",
+    "MessageQuery",
+    "ChangeQuery",
+    "PageQuery",
+    "SecurityEventQuery",
+}
 """Query strings; in GraphQL these are arguments, compared operation by operation."""
 
 REST_OUTPUTS: dict[str, type[Output]] = {
@@ -81,6 +103,7 @@ REST_OUTPUTS: dict[str, type[Output]] = {
     "StreamTicket": sessions.StreamTicket,
     "Account": users.AccountRead,
     "Change": changes.ChangeRead,
+    "Invitation": invitations.InvitationRead,
     "Item": items.ItemRead,
     "Job": jobs.JobRead,
     "Member": workspaces.Membership,
@@ -182,7 +205,7 @@ def _rest_parameters(operation: str) -> set[str]:
     names = {one["name"] for one in parameters if one["in"] in ("path", "query")} - _paging(operation)
     if any(one["name"] == "If-Match" for one in parameters):
         names.add("expected_version")
-    if operation in ("list_members", "list_changes", "add_member", "update_member", "remove_member"):
+    if operation in ("list_members", "list_changes", "add_member", "update_member", "remove_member", "invite_member"):
         # `id` in a path under /workspaces; where a member or a change is meant, it needs its whole name.
         names = names - {"id"} | {"workspace_id"}
     body = operations()[operation].get("requestBody")

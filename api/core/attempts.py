@@ -26,6 +26,7 @@ class Limited(StrEnum):
     SIGN_UP_BY_ADDRESS = "sign-up by address"
     MAIL_BY_ADDRESS = "mail by address"
     MAIL_BY_MAILBOX = "mail by mailbox"
+    INVITATION_BY_USER = "invitation by user"
     BUDGET = "budget"
 
 
@@ -58,6 +59,9 @@ RULES: Mapping[Limited, Rule] = {
     Limited.MAIL_BY_ADDRESS: Rule("mails_per_address", "mails that are asked for, whoever would get them", "address"),
     Limited.MAIL_BY_MAILBOX: Rule(
         "mails_per_mailbox", "the same, whoever asks", "mailbox, whether or not it has an account"
+    ),
+    Limited.INVITATION_BY_USER: Rule(
+        "invitations_per_user", "invitations that are sent, into whatever workspace; each is a mail, too", "user"
     ),
     Limited.BUDGET: Rule(
         "budget",
@@ -115,6 +119,15 @@ class Attempts:
             AppError: RATE_LIMITED.
         """
         await self._spend(Limited.MAIL_BY_ADDRESS, _who(address))
+        await self._spend(Limited.MAIL_BY_MAILBOX, _digest(mailbox))
+
+    async def invite(self, mailbox: str, inviter: str) -> None:
+        """Spend an attempt to have an invitation sent; it is one of the mails to its mailbox.
+
+        Raises:
+            AppError: RATE_LIMITED.
+        """
+        await self._spend(Limited.INVITATION_BY_USER, inviter)
         await self._spend(Limited.MAIL_BY_MAILBOX, _digest(mailbox))
 
     async def close(self) -> None:

@@ -19,6 +19,7 @@ class LetterKind(StrEnum):
     VERIFICATION = "verification"
     PASSWORD_RESET = "password_reset"  # noqa: S105 - the name of a template
     EMAIL_CHANGE = "email_change"
+    INVITATION = "invitation"
 
 
 class Work(BaseModel):
@@ -38,6 +39,14 @@ class SendMail(Work):
     user_id: UUID | None = None
     email: str | None = None
     """The address of an account, or with `EMAIL_CHANGE` the one that the account shall have."""
+
+
+class SendInvitation(Work):
+    """Send the letter of an invitation, unless it ended or has a later letter."""
+
+    kind = "send_invitation"
+
+    invitation_id: UUID
 
 
 class Sweep(Work):

@@ -7,7 +7,7 @@ The order of locks is the same for every operation, so that no two of them ever 
    `enter(newcomer=…)`;
    who locked an account makes and ends its sessions and API keys, and nobody else does but the sweep, which waits
    for nobody;
-2. workspaces, by id: `enter`, and `enter_all_of` for all that an account belongs to;
+2. workspaces, by id: `enter`, `enter_invited`, and `enter_all_of` for all that an account belongs to;
 3. nothing more: what is in a workspace is written by whoever holds the workspace.
 
 Foreign keys to an account wait for nobody but who changes its address or deletes it, and such a row is
@@ -71,6 +71,11 @@ async def enter(
     if workspace is None:
         raise not_found(what)
     return workspace, None
+
+
+async def enter_invited(uow: UnitOfWork, workspace_id: WorkspaceId) -> None:
+    """Lock a workspace for what an invitation into it allows, which is to be judged once the lock is held."""
+    await workspaces.lock(uow.session, EVERYTHING, workspace_id)
 
 
 async def check(uow: ReadUnit, actor: Actor, workspace_id: UUID, permission: Permission) -> None:

@@ -19,6 +19,7 @@ from pydantic import BaseModel
 from api.core.actor import Actor, UserActor
 from api.core.addresses import network_of
 from api.core.errors import AppError, invalid
+from api.schemas.invitations import InvitationRead
 from api.schemas.items import ItemRead
 from api.schemas.mail import Receipt
 from api.schemas.messages import MessageRead
@@ -29,7 +30,7 @@ from api.schemas.workspaces import MemberRead, WorkspaceRead
 from api.services import log
 from db.clock import utc_now
 from db.errors import ConstraintViolatedError
-from db.models import DoneRequest, Item, Member, Message, User, Workspace
+from db.models import DoneRequest, Invitation, Item, Member, Message, User, Workspace
 from db.repositories import done_requests
 from db.unit_of_work import UnitOfWork
 
@@ -43,6 +44,7 @@ _ANSWERS: Mapping[type, type[Output]] = {
     User: AccountRead,
     Workspace: WorkspaceRead,
     Member: MemberRead,
+    Invitation: InvitationRead,
     Item: ItemRead,
     Message: MessageRead,
     RevokedSessions: RevokedSessions,

@@ -13,7 +13,7 @@ from api.services.edits import apply, sent
 from api.services.idempotency import idempotent
 from db.models import EntityKind, Member, Role, User
 from db.paging import Page
-from db.repositories import members, users
+from db.repositories import invitations, members, users
 from db.unit_of_work import ReadUnit, UnitOfWork
 
 
@@ -49,10 +49,16 @@ async def add_member(uow: UnitOfWork, actor: Actor, workspace_id: UUID, data: Me
         raise not_found("user")
     if await members.find(uow.session, workspace.id, user.id) is not None:
         raise conflict("The user is a member already.")
-    version = await log.first_version(uow, EntityKind.MEMBER, user.id, workspace_id=workspace.id)
-    member = Member(workspace_id=workspace.id, user=user, role=data.role, version=version)
+    return await let_in(uow, actor, workspace.id, user, data.role)
+
+
+async def let_in(uow: UnitOfWork, actor: Actor, workspace_id: UUID, user: User, role: Role) -> Member:
+    """Make a user a member of a locked workspace. Whatever invitation there was for its address has done its work."""
+    version = await log.first_version(uow, EntityKind.MEMBER, user.id, workspace_id=workspace_id)
+    member = Member(workspace_id=workspace_id, user=user, role=role, version=version)
     await uow.session.insert(member)
-    await log.record(uow, actor, workspace.id, [log.created(member)])
+    await invitations.remove_for(uow.session, workspace_id, user.email or "")
+    await log.record(uow, actor, workspace_id, [log.created(member)])
     return member
 
 

@@ -4,6 +4,7 @@ from db.models.api_keys import ApiKey, KeyAccess
 from db.models.base import Base
 from db.models.changes import Change, ChangeKind, EntityKind
 from db.models.idempotency import DoneRequest
+from db.models.invitations import Invitation
 from db.models.items import Item, ItemStatus
 from db.models.jobs import Job, JobStatus, OutboxMail, Worker
 from db.models.mail_tokens import MailPurpose, MailToken
@@ -22,6 +23,7 @@ __all__ = [
     "ChangeKind",
     "DoneRequest",
     "EntityKind",
+    "Invitation",
     "Item",
     "ItemStatus",
     "Job",

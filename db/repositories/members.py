@@ -44,6 +44,16 @@ async def all_of(session: ReadSession, user_id: UUID) -> Sequence[Member]:
     )
 
 
+async def find_by_email(session: ReadSession, workspace_id: UUID, email: str) -> Member | None:
+    """Return the member who has an address, in the form in which it is stored."""
+    return await session.one_or_none(
+        select(Member)
+        .join(User, User.id == Member.user_id)
+        .options(WITH_USER)
+        .where(Member.workspace_id == workspace_id, User.email == email)
+    )
+
+
 async def find_caller(
     session: ReadSession, workspace_id: UUID, user_id: UUID, proof_id: UUID | None, *, by_key: bool
 ) -> tuple[Member, UUID | None] | None:

@@ -128,6 +128,23 @@ def _texts() -> Iterator[Attack]:
         ],
     )
     yield (
+        "invitations of odd addresses",
+        [
+            rest("POST", f"/workspaces/{NOBODYS_ID}/invitations", {"email": text})
+            for text in (*ODD_TEXTS, "a@" + "b." * 5_000 + "example.com", "a@example.com\r\nBcc: b@example.com", ["x"])
+        ],
+    )
+    for answer in ("accept", "decline"):
+        for who, signed_in in (("", True), (" by nobody", False)):
+            yield (
+                f"odd invitations to {answer}{who}",
+                [
+                    rest("POST", f"/invitations/{answer}", {name: value}, signed_in=signed_in)
+                    for name in ("token", "invitation_id")
+                    for value in (*ODD_TEXTS, NOBODYS_ID, None, 1, ["x"] * 10_000)
+                ],
+            )
+    yield (
         "a ticket for nothing",
         [
             rest("POST", "/auth/stream-ticket", {"workspace_id": value})

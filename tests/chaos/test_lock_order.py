@@ -3,14 +3,17 @@
 import asyncio
 from collections import Counter
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import combinations_with_replacement
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from fastapi import FastAPI
+from sqlalchemy import update
 
 from api.core.actor import SYSTEM
+from api.core.mail_tokens import digest_of
 from api.schemas.api_keys import ApiKeyCreate
 from api.schemas.items import ItemCreate
 from api.schemas.messages import MessageCreate
@@ -20,7 +23,9 @@ from api.services.items import create_item, delete_item
 from api.services.members import add_member
 from api.services.messages import create_message
 from api.services.workspaces import create_workspace
-from db.models import Role, UserRole
+from db.clock import utc_now
+from db.models import Invitation, Role, User, UserRole
+from db.models.base import new_id
 from tests.chaos.lockstep import Lockstep, in_lockstep
 from tests.chaos.waiting import LIMIT_SECONDS
 from tests.doors.door import Door, DoorError, RestDoor
@@ -30,6 +35,8 @@ from tests.test_parity import SHARED, operations
 
 NO_WRITES = {"create_stream_ticket"}
 """Operations that are sent with POST and write nothing."""
+
+INVITED = "the token of an invitation"
 
 APART = {
     "request_email_verification",
@@ -59,6 +66,7 @@ class Scene:
     refresh_token: str
     other_session: UUID
     key: UUID
+    asked: UUID
 
     def calls(self) -> list[tuple[str, Person, dict[str, Any]]]:
         """Return what is raced: every writing operation, by and about those whom the others lock."""
@@ -93,6 +101,13 @@ class Scene:
             ("add_member", editor, {**shed, "data": {"email": viewer.email}}),
             ("update_member", root, {**garden, **user, "data": {"role": "admin"}}),
             ("remove_member", root, {**garden, **user}),
+            ("invite_member", root, {**garden, "data": {"email": self.world.stranger.email}}),
+            ("invite_member", editor, {**shed, "data": {"email": viewer.email, "role": "admin"}}),
+            ("accept_invitation", viewer, {"data": {"invitation_id": str(self.asked)}}),
+            ("accept_invitation", editor, {"data": {"token": INVITED}}),
+            ("decline_invitation", viewer, {"data": {"invitation_id": str(self.asked)}}),
+            ("decline_invitation", root, {"data": {"token": INVITED}}),
+            ("revoke_invitation", root, {"id": str(self.asked)}),
             ("create_item", editor, {"data": new}),
             ("update_item", editor, {**item, "data": {"assignee_id": str(viewer.id)}}),
             ("delete_item", root, {**item, "permanent": True}),
@@ -118,8 +133,38 @@ async def make_scene(app: FastAPI, world: World) -> Scene:
         await delete_item(uow, editor.actor, trashed)
         message = await create_message(uow, editor.actor, MessageCreate(item_id=item, body="Which?"))
         key = (await create_api_key(uow, editor.actor, ApiKeyCreate(name="Import"))).id
+        # The viewer into the shed, and the editor into the home of the administrator.
+        asked = _invitation(shed, editor, world.viewer, "")
+        invited = _invitation(root.home, root, editor, INVITED)
+        await uow.session.insert(asked, invited)
+        await uow.session.execute(update(User).values(email_verified_at=utc_now()))
     refresh_token, session = await sign_in(app, editor)
-    return Scene(world, world.workspace, shed, item, trashed, message.id, second, refresh_token, session, key)
+    return Scene(
+        world,
+        world.workspace,
+        shed,
+        item,
+        trashed,
+        message.id,
+        second,
+        refresh_token,
+        session,
+        key,
+        asked.id,
+    )
+
+
+def _invitation(workspace: UUID, inviter: Person, whom: Person, token: str) -> Invitation:
+    """Return an invitation whose letter, with this token, was sent."""
+    return Invitation(
+        workspace_id=workspace,
+        email=whom.email,
+        role=Role.ADMIN,
+        inviter_id=inviter.id,
+        expires_at=utc_now() + timedelta(hours=1),
+        letter_id=new_id(),
+        digest=digest_of(token),
+    )
 
 
 async def answer(door: Door, call: tuple[str, Person, dict[str, Any]]) -> str:

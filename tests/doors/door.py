@@ -139,7 +139,7 @@ def _rest_operations(app: FastAPI) -> dict[str, tuple[str, str]]:
 
 # Where REST names the thing in the path and GraphQL in an argument of another name.
 _RENAMED = {"list_members": "workspace_id", "list_changes": "workspace_id"} | dict.fromkeys(
-    ("add_member", "update_member", "remove_member"), "workspace_id"
+    ("add_member", "update_member", "remove_member", "invite_member"), "workspace_id"
 )
 _PAGE = {"limit": "first", "cursor": "after"}
 
@@ -190,7 +190,9 @@ class GraphQLDoor:
             extensions = error["extensions"]
             assert extensions["request_id"] == response.headers["x-request-id"]
             raise DoorError(extensions["code"], error["message"], extensions["details"], response.status_code)
-        if operation.startswith(("delete_", "remove_", "logout", "revoke_session", "revoke_api_key")):
+        if operation.startswith(
+            ("delete_", "remove_", "logout", "revoke_session", "revoke_api_key", "revoke_invitation")
+        ):
             return None
         return _to_rest(answer["data"][name], definition.type)
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from fastapi import FastAPI
+from sqlalchemy import update
 
 from api.core.mail_tokens import digest_of
 from api.schemas.api_keys import ApiKeyCreate
@@ -20,7 +21,7 @@ from api.services.messages import create_message
 from api.services.workspaces import create_workspace
 from db.clock import utc_now
 from db.engine import Database
-from db.models import MailPurpose, MailToken, Message, Role, User
+from db.models import Invitation, MailPurpose, MailToken, Message, Role, User
 from db.models.base import new_id
 from db.repositories import users
 from tests.doors.people import Person, World, make_person, sign_in
@@ -42,6 +43,8 @@ class Target:
     foreign_session: UUID
     own_key: UUID
     foreign_key: UUID
+    invitation: UUID
+    own_invitation: UUID
     waiting_job: UUID
     cancelled_job: UUID
 
@@ -87,6 +90,11 @@ async def make_target(app: FastAPI, cast: Cast) -> Target:
         jobs = [new_id(), new_id()]
         for job_id in jobs:
             await enqueue(uow, SendMail(letter=LetterKind.WELCOME, user_id=outsider.id), job_id=job_id)
+        invited = _invitation(workspace, founder, outsider.email, "invitation")
+        # Whoever it is, into a workspace that it is no member of yet.
+        own_invitation = _invitation(founder.home, founder, (cast.caller or cast.bystander).email, "own invitation")
+        await uow.session.insert(invited, own_invitation)
+        await uow.session.execute(update(User).values(email_verified_at=utc_now()))
         for purpose in (MailPurpose.VERIFICATION, MailPurpose.PASSWORD_RESET):
             owner = await users.find(uow.session, outsider.id)
             assert owner is not None
@@ -109,7 +117,22 @@ async def make_target(app: FastAPI, cast: Cast) -> Target:
         session,
         cast.bystander.session,
         *keys,
+        invited.id,
+        own_invitation.id,
         *jobs,
+    )
+
+
+def _invitation(workspace: UUID, inviter: Person, email: str, token: str) -> Invitation:
+    """Return an invitation whose letter, with this token, was sent."""
+    return Invitation(
+        workspace_id=workspace,
+        email=email,
+        role=Role.EDITOR,
+        inviter_id=inviter.id,
+        expires_at=utc_now() + timedelta(hours=1),
+        letter_id=new_id(),
+        digest=digest_of(token),
     )
 
 

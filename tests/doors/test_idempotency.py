@@ -9,14 +9,14 @@ from uuid import uuid4
 import httpx
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from api.core.actor import SYSTEM
 from api.core.mail_tokens import digest_of
 from api.core.passwords import Passwords
 from api.services.idempotency import KEPT_FOR, forget_old_requests
 from db.clock import utc_now
-from db.models import MailPurpose, MailToken, User
+from db.models import Invitation, MailPurpose, MailToken, User
 from tests.doors.door import Door, DoorError, GraphQLDoor, RestDoor
 from tests.doors.people import PASSWORD, Person, World
 from tests.doors.things import last_seq, make_item, make_message, read_log, refused
@@ -35,6 +35,7 @@ async def _call_of(operation: str, door: Door, world: World) -> dict[str, Any]:
     """Return what to call an operation with, so that doing it twice would show."""
     item = (await make_item(door, world))["id"]
     admin, editor, administrator = world.admin.token, world.editor.token, world.administrator.token
+    stranger_token = world.stranger.token
     workspace, stranger, viewer = str(world.workspace), str(world.stranger.id), str(world.viewer.id)
     fresh = {"name": "Grace", "email": "grace@example.com", "password": PASSWORD, "password_confirm": PASSWORD}
     calls: Mapping[str, dict[str, Any]] = {
@@ -48,6 +49,9 @@ async def _call_of(operation: str, door: Door, world: World) -> dict[str, Any]:
         "add_member": {"token": admin, "id": workspace, "data": {"user_id": stranger}},
         "update_member": {"token": admin, "id": workspace, "user_id": viewer, "data": {"role": "editor"}},
         "remove_member": {"token": admin, "id": workspace, "user_id": viewer},
+        "invite_member": {"token": admin, "id": workspace, "data": {"email": "grace@example.com"}},
+        "accept_invitation": {"token": stranger_token, "data": {"token": "sent"}},
+        "decline_invitation": {"data": {"token": "sent"}},
         "create_item": {"token": editor, "data": {"workspace_id": workspace, "title": "Once"}},
         "update_item": {"token": editor, "id": item, "data": {"title": "Changed"}, "expected_version": 1},
         "delete_item": {"token": admin, "id": item, "permanent": True},
@@ -63,6 +67,10 @@ async def _call_of(operation: str, door: Door, world: World) -> dict[str, Any]:
     }
     if operation in ("verify_email", "reset_password"):
         await _send_token(door.app, world.editor, operation)
+    if operation in ("accept_invitation", "decline_invitation", "revoke_invitation"):
+        invited = await _invite(door, world)
+        if operation == "revoke_invitation":
+            return {"token": admin, "id": invited}
     if operation in calls:
         return calls[operation]
     if operation == "revoke_api_key":
@@ -94,6 +102,15 @@ async def _send_token(app: FastAPI, whose: Person, operation: str) -> None:
         await uow.session.insert(token)
 
 
+async def _invite(door: Door, world: World) -> str:
+    """Invite the stranger, note that the letter was sent, and return the invitation's id."""
+    into = {"id": str(world.workspace), "data": {"email": world.stranger.email}}
+    invitation = await door.call("invite_member", token=world.admin.token, **into)
+    async with door.app.state.database.write() as uow:
+        await uow.session.execute(update(Invitation).values(digest=digest_of("sent")))
+    return str(invitation["id"])
+
+
 async def _jobs(door: Door, world: World) -> set[str]:
     listed = await door.call("list_jobs", token=world.administrator.token)
     return {job["id"] for job in listed["data"]}
@@ -116,6 +133,10 @@ IDEMPOTENT = (
     "add_member",
     "update_member",
     "remove_member",
+    "invite_member",
+    "accept_invitation",
+    "decline_invitation",
+    "revoke_invitation",
     "create_item",
     "update_item",
     "delete_item",

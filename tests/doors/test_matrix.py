@@ -63,6 +63,17 @@ update_member            who        no      no      ok     none      none
 update_member/own        who        no      no      ok     none      none
 remove_member            who        no      no      ok     none      none
 remove_member/own        who        ok      ok      ok     none      none
+invite_member            who        no      no      ok     none      none
+list_invitations         who        no      no      ok     none      none
+list_invitations/own     who        ok      ok      ok     ok        ok
+accept_invitation        who        none    none    none   none      none
+accept_invitation/token  who        no      no      no     no        no
+accept_invitation/own    who        ok      ok      ok     ok        ok
+decline_invitation       who        none    none    none   none      none
+decline_invitation/token  ok        ok      ok      ok     ok        ok
+decline_invitation/own   who        ok      ok      ok     ok        ok
+revoke_invitation        who        no      no      ok     none      none
+revoke_invitation/own    who        none    none    none   none      none
 list_items               who        ok      ok      ok     none      none
 list_items/personal      who        ok      ok      ok     ok        ok
 create_item              who        no      ok      ok     none      none
@@ -124,6 +135,10 @@ def _member(target: Target, user: object, **arguments: Any) -> Arguments:
     return {"id": str(target.workspace), "user_id": str(user), **arguments}
 
 
+def _invitation(invitation: object) -> Arguments:
+    return {"data": {"invitation_id": str(invitation)}}
+
+
 def _in_workspace(target: Target, **data: Any) -> Arguments:
     return {"data": {"workspace_id": str(target.workspace), **data}}
 
@@ -166,6 +181,17 @@ CALLS: dict[str, Callable[[Cast, Target], Arguments]] = {
     "update_member/own": lambda cast, target: _member(target, _own_id(cast), data={"role": "editor"}),
     "remove_member": lambda _cast, target: _member(target, target.bystander),
     "remove_member/own": lambda cast, target: _member(target, _own_id(cast)),
+    "invite_member": lambda _cast, target: {"id": str(target.workspace), "data": {"email": "new@example.com"}},
+    "list_invitations": lambda _cast, target: {"workspace_id": str(target.workspace)},
+    "list_invitations/own": lambda _cast, _target: {},
+    "accept_invitation": lambda _cast, target: _invitation(target.invitation),
+    "accept_invitation/token": lambda _cast, _target: {"data": {"token": "invitation"}},
+    "accept_invitation/own": lambda _cast, target: _invitation(target.own_invitation),
+    "decline_invitation": lambda _cast, target: _invitation(target.invitation),
+    "decline_invitation/token": lambda _cast, _target: {"data": {"token": "invitation"}},
+    "decline_invitation/own": lambda _cast, target: _invitation(target.own_invitation),
+    "revoke_invitation": lambda _cast, target: {"id": str(target.invitation)},
+    "revoke_invitation/own": lambda _cast, target: {"id": str(target.own_invitation)},
     "list_items": lambda _cast, target: {"workspace_id": str(target.workspace)},
     "list_items/personal": lambda _cast, _target: {},
     "create_item": lambda _cast, target: _in_workspace(target, title="New"),

@@ -31,6 +31,7 @@ NODE = "query($id: ID!) { node(id: $id) { __typename id } }"
 NO_NODES = {
     "Account": "the `User` with the same id is the node",
     "SecurityEvent": "an entry of a log that is read as a list",
+    "Invitation": "of who is asked and who asks, and gone with the answer",
     "Job": "of administrators alone, who look after it where it is listed",
     "Session": "one's own, of which there is the list",
 }

@@ -27,19 +27,21 @@ from api.services.work.worker import Worker
 from db.clock import utc_now
 from db.engine import Database
 from db.models import (
+    Invitation,
     Item,
     Job,
     JobStatus,
     MailPurpose,
     MailToken,
     OutboxMail,
+    Role,
     SecurityEvent,
     SecurityEventKind,
     UserSession,
 )
 from db.models.base import new_id
 from db.paging import PageRequest
-from db.repositories import items, jobs, mail_tokens, outbox, sessions
+from db.repositories import invitations, items, jobs, mail_tokens, outbox, sessions
 from db.session import ReadSession
 from tests.conftest import AppFactory, make_settings
 from tests.doors.door import Door
@@ -82,6 +84,18 @@ def token(world: World, expired: timedelta) -> MailToken:
     )
 
 
+def invitation(world: World, expired: timedelta) -> Invitation:
+    return Invitation(
+        id=new_id(),
+        workspace_id=world.workspace,
+        email=f"{expired.total_seconds()}@example.com",
+        role=Role.EDITOR,
+        inviter_id=world.admin.id,
+        expires_at=utc_now() - expired,
+        letter_id=new_id(),
+    )
+
+
 async def all_jobs(database: Database) -> list[Job]:
     async with database.read() as uow:
         return list((await jobs.page(uow.session, PageRequest(jobs.NEWEST_FIRST, 100), None)).rows)
@@ -89,14 +103,17 @@ async def all_jobs(database: Database) -> list[Job]:
 
 async def test_only_what_expired_is_removed(settings: Settings, app: FastAPI, world: World) -> None:
     database: Database = app.state.database
-    tokens = [token(world, expired) for expired in (timedelta(days=-1), timedelta(hours=23), timedelta(hours=25))]
+    ages = (timedelta(days=-1), timedelta(hours=23), timedelta(hours=25))
+    tokens, asked = [token(world, age) for age in ages], [invitation(world, age) for age in ages]
     mails = [mail(timedelta(days=days)) for days in (1, 29, 31)]
     async with database.write() as uow:
         await uow.session.insert(*tokens)
         await uow.session.insert(*mails)
+        await uow.session.insert(*asked)
     await sweep(tools_of(settings, database), new_id(), Sweep(day=TODAY))
     async with database.read() as uow:
         assert [await mail_tokens.find(uow.session, one.id) is None for one in tokens] == [False, False, True]
+        assert [await invitations.find(uow.session, one.id) is None for one in asked] == [False, False, True]
         assert [await outbox.find(uow.session, one.id) is None for one in mails] == [False, False, True]
 
 

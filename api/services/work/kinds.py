@@ -4,7 +4,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 from uuid import UUID
 
-from api.schemas.jobs import SendMail, Sweep, Work
+from api.schemas.jobs import SendInvitation, SendMail, Sweep, Work
+from api.services.work.inviting import send_invitation
 from api.services.work.mailing import send_mail
 from api.services.work.sweep import sweep
 from api.services.work.tools import Tools
@@ -15,7 +16,13 @@ W = TypeVar("W", bound=Work)
 
 def handlers(tools: Tools) -> Mapping[str, Handler]:
     """Return what does each kind of job."""
-    return dict([_line(tools, SendMail, send_mail), _line(tools, Sweep, sweep)])
+    return dict(
+        [
+            _line(tools, SendMail, send_mail),
+            _line(tools, SendInvitation, send_invitation),
+            _line(tools, Sweep, sweep),
+        ]
+    )
 
 
 def _line(tools: Tools, model: type[W], function: Callable[[Tools, UUID, W], Awaitable[None]]) -> tuple[str, Handler]:

@@ -57,8 +57,7 @@ async def send_mail(tools: Tools, job_id: UUID, data: SendMail) -> None:
         data.letter,
         recipient,
         app_name=tools.app_name,
-        # Behind the number sign it is not sent to the server of the page, and so in nobody's log.
-        link=f"{tools.public_url}/{link.page}#token={token}",
+        link=tools.link(link.page, token),
         lifetime=link.in_words,
     )
     await tools.postman.deliver(letter, job_id=job_id)

@@ -12,7 +12,7 @@ from api.services.trash import empty_trash
 from api.services.work.tools import Tools
 from db.clock import utc_now
 from db.models import JobStatus
-from db.repositories import api_keys, jobs, mail_tokens, outbox, security_events, sessions
+from db.repositories import api_keys, invitations, jobs, mail_tokens, outbox, security_events, sessions
 from db.session import WriteSession
 
 HOUR = timedelta(hours=3)
@@ -40,7 +40,7 @@ def job_id_of(day: date) -> UUID:
 
 
 async def sweep(tools: Tools, _job_id: UUID, _data: Sweep) -> None:
-    """Remove what has expired: tokens, sessions, keys, mails, requests, jobs, entries, and the trash."""
+    """Remove what has expired: tokens, sessions, keys, invitations, mails, requests, jobs, entries, and the trash."""
     now = utc_now()
     async with tools.database.write() as uow:
         await mail_tokens.remove_expired(uow.session, now - KEEP_TOKENS)
@@ -53,6 +53,9 @@ async def sweep(tools: Tools, _job_id: UUID, _data: Sweep) -> None:
         await _in_batches(tools, partial(security_events.remove_before, moment=oldest, most=BATCH))
     if tools.trash_days:
         await empty_trash(tools.database, SYSTEM, before=now - timedelta(days=tools.trash_days))
+    # Alone, as it holds no workspace: who waits for one of these rows must wait for nothing else.
+    async with tools.database.write() as uow:
+        await invitations.remove_expired(uow.session, now - KEEP_TOKENS)
     await _forget_jobs(tools, now - KEEP_DONE, [JobStatus.DONE])
     await _forget_jobs(tools, now - KEEP_DEAD, [JobStatus.FAILED, JobStatus.STUCK, JobStatus.CANCELLED])
 

@@ -19,3 +19,10 @@ class Tools:
     trash_days: int
     """0 keeps what lies there; so does that of the security log."""
     security_log_days: int
+
+    def link(self, page: str, token: str) -> str:
+        """Return a link to a page of the app.
+
+        Behind the number sign the token is not sent to the server of the page, and so in nobody's log.
+        """
+        return f"{self.public_url}/{page}#token={token}"
