@@ -110,11 +110,20 @@ class UserQuery:
         async with info.context.read() as uow:
             return await users.get_me(uow, info.context.actor)
 
-    @strawberry.field(description="An account, for its owner and administrators.", graphql_type=Account)
+    @strawberry.field(
+        description="A user, as colleagues see it, for whoever shares a workspace with it and for administrators.",
+        graphql_type=User,
+    )
     async def user(self, info: Info, id: Id) -> UserRow:
-        """Return an account."""
+        """Return a user."""
         async with info.context.read() as uow:
             return await users.get_user(uow, info.context.actor, id)
+
+    @strawberry.field(description="An account, for its owner and administrators.", graphql_type=Account)
+    async def account(self, info: Info, id: Id) -> UserRow:
+        """Return an account."""
+        async with info.context.read() as uow:
+            return await users.get_account(uow, info.context.actor, id)
 
     @strawberry.field(description="All accounts, for administrators, oldest first.", graphql_type=Connection[Account])
     async def users(

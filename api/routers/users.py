@@ -9,7 +9,7 @@ from api.dependencies import Anyone, CurrentActor, Id, InstalledIdentity, Read, 
 from api.problems import documented
 from api.rest import CHANGING, CREATED, GUARDED, listing, resource_router, tag_created
 from api.schemas.pages import PageQuery
-from api.schemas.users import AccountList, AccountRead, MeUpdate, UserCreate, UserUpdate
+from api.schemas.users import AccountList, AccountRead, MeUpdate, UserCreate, UserRead, UserUpdate
 from api.services import users
 
 router = resource_router("users")
@@ -54,9 +54,15 @@ async def list_users(
 
 
 @router.get("/users/{id}", responses=GUARDED)
-async def get_user(user_id: Id, uow: Read, actor: CurrentActor) -> AccountRead:
+async def get_user(user_id: Id, uow: Read, actor: CurrentActor) -> UserRead:
+    """Return a user, as colleagues see it, for whoever shares a workspace with it and for administrators."""
+    return UserRead.model_validate(await users.get_user(uow, actor, user_id))
+
+
+@router.get("/users/{id}/account", responses=GUARDED)
+async def get_account(user_id: Id, uow: Read, actor: CurrentActor) -> AccountRead:
     """Return an account, for its owner and administrators."""
-    return AccountRead.model_validate(await users.get_user(uow, actor, user_id))
+    return AccountRead.model_validate(await users.get_account(uow, actor, user_id))
 
 
 @router.patch("/users/{id}", responses=CHANGING)

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from api.core.actor import Actor, UserActor
+from api.core.actor import Actor
 from api.core.node_keys import ChangeKey, MemberKey, NodeKey
+from api.services.users import known_to
 from db.models import Change, Item, Member, Message, User, Workspace
 from db.repositories import changes, items, members, messages, users, workspaces
-from db.scope import EVERYTHING, Scope
 from db.unit_of_work import ReadUnit
 
 Node = User | Workspace | Item | Message | Member | Change
@@ -24,7 +24,7 @@ async def get_nodes(uow: ReadUnit, actor: Actor, keys: Sequence[NodeKey]) -> Seq
     wanted = list(dict.fromkeys(key for key in keys if isinstance(key, UUID)))
     # Clients choose the ids of items and messages: they come last, so that nobody can take a colleague's place.
     if wanted:
-        found |= {row.id: row for row in await users.find_known(uow.session, _known_to(actor), wanted)}
+        found |= {row.id: row for row in await users.find_known(uow.session, known_to(actor), wanted)}
     for find_many in (workspaces.find_many, items.find_many, messages.find_many):
         if missing := [key for key in wanted if key not in found]:
             found |= {row.id: row for row in await find_many(uow.session, scope, missing)}
@@ -35,9 +35,3 @@ async def get_nodes(uow: ReadUnit, actor: Actor, keys: Sequence[NodeKey]) -> Seq
         log = await changes.find_many(uow.session, scope, entries)
         found |= {ChangeKey(row.workspace_id, row.seq): row for row in log}
     return [found.get(key) for key in keys]
-
-
-def _known_to(actor: Actor) -> Scope:
-    if isinstance(actor, UserActor) and actor.is_administrator:
-        return EVERYTHING
-    return actor.scope()

@@ -23,6 +23,7 @@ from db.models import Member, Role, SecurityEventKind, User, UserRole, Workspace
 from db.models.base import new_id
 from db.paging import Page
 from db.repositories import members, users
+from db.scope import EVERYTHING, Scope
 from db.unit_of_work import ReadUnit, UnitOfWork
 
 EMAIL_TAKEN = "This e-mail address has an account already."
@@ -152,7 +153,19 @@ async def list_users(uow: ReadUnit, actor: Actor, *, page: PageArguments) -> Pag
     return await users.page(uow.session, page.of(users.BY_CREATED))
 
 
+def known_to(actor: Actor) -> Scope:
+    """Return whose colleagues the actor knows: its own, or as an administrator everybody."""
+    return EVERYTHING if isinstance(actor, UserActor) and actor.role is UserRole.ADMIN else actor.scope()
+
+
 async def get_user(uow: ReadUnit, actor: Actor, user_id: UUID) -> User:
+    """Return a user, as colleagues see it, for whoever shares a workspace with it and for administrators."""
+    for user in await users.find_known(uow.session, known_to(actor), [user_id]):
+        return user
+    raise _no_user()
+
+
+async def get_account(uow: ReadUnit, actor: Actor, user_id: UUID) -> User:
     """Return an account, for its owner and administrators."""
     if actor.user_id != user_id:
         actor.require_administrator()

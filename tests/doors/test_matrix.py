@@ -45,8 +45,11 @@ create_user              ok         ok      ok      ok     ok        ok
 get_me                   who        ok      ok      ok     ok        ok
 update_me                who        ok      ok      ok     ok        ok
 list_users               who        no      no      no     no        ok
-get_user                 who        no      no      no     no        ok
+get_user                 who        none    none    none   none      ok
+get_user/colleague       who        ok      ok      ok     none      ok
 get_user/own             who        ok      ok      ok     ok        ok
+get_account              who        no      no      no     no        ok
+get_account/own          who        ok      ok      ok     ok        ok
 update_user              who        no      no      no     no        ok
 update_user/own          who        no      no      no     no        ok
 delete_user              who        no      no      no     no        ok
@@ -165,7 +168,10 @@ CALLS: dict[str, Callable[[Cast, Target], Arguments]] = {
     "update_me": lambda _cast, _target: {"data": {"name": "Renamed"}},
     "list_users": lambda _cast, _target: {},
     "get_user": lambda _cast, target: {"id": str(target.outsider)},
+    "get_user/colleague": lambda _cast, target: {"id": str(target.bystander)},
     "get_user/own": lambda cast, _target: {"id": _own_id(cast)},
+    "get_account": lambda _cast, target: {"id": str(target.outsider)},
+    "get_account/own": lambda cast, _target: {"id": _own_id(cast)},
     "update_user": lambda _cast, target: {"id": str(target.outsider), "data": {"disabled": True}},
     "update_user/own": lambda cast, _target: {"id": _own_id(cast), "data": {"name": "Myself"}},
     "delete_user": lambda _cast, target: {"id": str(target.outsider)},

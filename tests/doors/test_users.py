@@ -251,25 +251,44 @@ async def test_rest_skips_accounts_and_says_where_it_made_a_new_one(rest: Door, 
 
 async def test_accounts_are_shown_to_their_owners_and_administrators_only(door: Door, world: World) -> None:
     editor = str(world.editor.id)
-    own = await door.call("get_user", token=world.editor.token, id=editor)
+    own = await door.call("get_account", token=world.editor.token, id=editor)
     assert own == await door.call("get_me", token=world.editor.token)
-    assert await door.call("get_user", token=world.administrator.token, id=editor) == own
+    assert await door.call("get_account", token=world.administrator.token, id=editor) == own
 
     for unknown in (editor, str(uuid4())):
         async with refused(door, "FORBIDDEN"):
-            await door.call("get_user", token=world.admin.token, id=unknown)
+            await door.call("get_account", token=world.admin.token, id=unknown)
         async with refused(door, "UNAUTHENTICATED"):
-            await door.call("get_user", id=unknown)
+            await door.call("get_account", id=unknown)
     async with refused(door, "NOT_FOUND") as refusal:
-        await door.call("get_user", token=world.administrator.token, id=str(uuid4()))
+        await door.call("get_account", token=world.administrator.token, id=str(uuid4()))
     assert refusal.message == "There is no such user."
     async with refused(door, "FORBIDDEN"):
         await door.call("list_users", token=world.admin.token)
 
 
+async def test_a_colleague_is_shown_by_name_to_whoever_shares_a_workspace(door: Door, world: World) -> None:
+    editor = str(world.editor.id)
+    for person in (world.editor, world.viewer, world.admin, world.administrator):
+        assert await door.call("get_user", token=person.token, id=editor) == {"id": editor, "name": "Editor"}
+    for unknown in (str(world.stranger.id), str(uuid4())):
+        async with refused(door, "NOT_FOUND") as refusal:
+            await door.call("get_user", token=world.admin.token, id=unknown)
+        assert refusal.message == "There is no such user."
+    async with refused(door, "NOT_FOUND"):
+        await door.call("get_user", token=world.stranger.token, id=editor)
+    async with refused(door, "UNAUTHENTICATED"):
+        await door.call("get_user", id=editor)
+
+    await door.call("remove_member", token=world.admin.token, id=str(world.workspace), user_id=editor)
+    async with refused(door, "NOT_FOUND"):
+        await door.call("get_user", token=world.viewer.token, id=editor)
+    assert await door.call("get_user", token=world.editor.token, id=editor) == {"id": editor, "name": "Editor"}
+
+
 async def test_administrators_change_accounts_and_nobody_else_does(door: Door, world: World) -> None:
     editor = str(world.editor.id)
-    before = await door.call("get_user", token=world.administrator.token, id=editor)
+    before = await door.call("get_account", token=world.administrator.token, id=editor)
     change = {"name": "Grace", "email": "Grace@Example.com", "role": "admin"}
     for token in (world.editor.token, world.admin.token):
         async with refused(door, "FORBIDDEN"):
@@ -356,7 +375,7 @@ async def test_two_administrators_who_oust_each_other_at_once_leave_one(door: Do
 
 
 async def test_ids_that_are_none_are_refused_by_their_path(door: Door, world: World) -> None:
-    for operation, data in (("get_user", None), ("update_user", {}), ("delete_user", None)):
+    for operation, data in (("get_user", None), ("get_account", None), ("update_user", {}), ("delete_user", None)):
         async with refused(door, "VALIDATION_ERROR") as refusal:
             await door.call(operation, token=world.administrator.token, id="17", data=data)
         assert refusal.paths == {"id"}

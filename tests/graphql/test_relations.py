@@ -105,15 +105,15 @@ async def test_an_item_leads_to_workspace_owner_assignee_and_thread_and_back(
 async def test_relations_show_nothing_beyond_the_callers_workspaces(
     client: httpx.AsyncClient, world: World, garden: dict[str, str]
 ) -> None:
-    query = """query($id: UUID!) { user(id: $id) {
+    query = """query($id: UUID!) { account(id: $id) {
       items { totalCount nodes { title } } workspaces { totalCount nodes { id role } }
     } }"""
     about_stranger = await read(client, world.administrator.token, query, id=str(world.stranger.id))
     nothing = {"totalCount": 0, "nodes": []}
-    assert about_stranger["user"] == {"items": nothing, "workspaces": nothing}
+    assert about_stranger["account"] == {"items": nothing, "workspaces": nothing}
 
     own = await read(client, world.stranger.token, query, id=str(world.stranger.id))
-    assert own["user"] == {
+    assert own["account"] == {
         "items": {"totalCount": 1, "nodes": [{"title": "hidden"}]},
         "workspaces": {"totalCount": 1, "nodes": [{"id": str(world.stranger.home), "role": "ADMIN"}]},
     }
