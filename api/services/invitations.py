@@ -9,7 +9,7 @@ address, or else by the token of the letter, which confirms it. Who only decline
 from datetime import timedelta
 from uuid import UUID
 
-from api.core.actor import Actor, require_user
+from api.core.actor import Actor, refuse_keys, require_person, require_user
 from api.core.errors import AppError, conflict, forbidden, invalid, not_found
 from api.core.identity import Identity
 from api.core.mail_tokens import digest_of
@@ -77,7 +77,7 @@ async def list_invitations(
     """
     request = page.of(invitations.NEWEST_FIRST)
     if workspace_id is None:
-        return await invitations.page_of_user(uow.session, require_user(actor).id, request)
+        return await invitations.page_of_user(uow.session, require_person(actor).id, request)
     await access.check(uow, actor, workspace_id, Permission.MANAGE)
     return await invitations.page_of_workspace(uow.session, workspace_id, request)
 
@@ -107,8 +107,9 @@ async def decline_invitation(uow: UnitOfWork, actor: Actor, data: InvitationAnsw
     """End an invitation that one does not want; whoever has the token of the letter needs no account.
 
     Raises:
-        AppError: UNAUTHENTICATED without a token; else as `accept_invitation`.
+        AppError: UNAUTHENTICATED without a token; FORBIDDEN for an API key; else as `accept_invitation`.
     """
+    refuse_keys(actor)
     user = None if data.token is not None else await access.enter_own_account(uow, actor)
     await uow.session.delete(await _enter(uow, data, user))
     return DECLINED

@@ -155,7 +155,7 @@ async def list_users(uow: ReadUnit, actor: Actor, *, page: PageArguments) -> Pag
 
 def known_to(actor: Actor) -> Scope:
     """Return whose colleagues the actor knows: its own, or as an administrator everybody."""
-    return EVERYTHING if isinstance(actor, UserActor) and actor.role is UserRole.ADMIN else actor.scope()
+    return EVERYTHING if isinstance(actor, UserActor) and actor.is_administrator else actor.scope()
 
 
 async def get_user(uow: ReadUnit, actor: Actor, user_id: UUID) -> User:

@@ -212,7 +212,7 @@ def told(rows: Rows) -> dict[tuple[str, UUID, UUID], int]:
 def test_every_writing_operation_is_raced() -> None:
     nobody = Person(uuid4(), "", "", "", uuid4(), uuid4(), SYSTEM)
     world = World(uuid4(), nobody, nobody, nobody, nobody, nobody)
-    scene = Scene(world, uuid4(), uuid4(), uuid4(), uuid4(), uuid4(), nobody, "", uuid4(), uuid4())
+    scene = Scene(world, uuid4(), uuid4(), uuid4(), uuid4(), uuid4(), nobody, "", uuid4(), uuid4(), uuid4())
     assert {operation for operation, *_ in scene.calls()} == WRITING
     assert set(operations()) >= NO_WRITES | APART
 

@@ -99,7 +99,7 @@ async def make_target(app: FastAPI, cast: Cast) -> Target:
             owner = await users.find(uow.session, outsider.id)
             assert owner is not None
             await uow.session.insert(_token(purpose, owner))
-        keys = [
+        own_key, foreign_key = [
             (await create_api_key(uow, person.actor, ApiKeyCreate(name="Import"))).id
             for person in (cast.caller or founder, cast.bystander)
         ]
@@ -116,7 +116,8 @@ async def make_target(app: FastAPI, cast: Cast) -> Target:
         refresh_token,
         session,
         cast.bystander.session,
-        *keys,
+        own_key,
+        foreign_key,
         invited.id,
         own_invitation.id,
         *jobs,
