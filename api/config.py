@@ -17,12 +17,14 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from api.core.account_names import fold_address
 from api.core.attempts import RULES, Attempts, Limited
 from api.core.budget import Budget
+from api.core.challenges import Challenges
 from api.core.connection_limits import ConnectionLimits
 from api.core.counters import Counters
 from api.core.identity import Identity
 from api.core.mail_tokens import MailTokens
 from api.core.passwords import Passwords
 from api.core.refresh_tokens import RefreshTokens
+from api.core.second_step import SecondStep
 from api.core.tokens import Tokens
 from db.engine import DatabaseOptions, normalise_url, sqlite_address
 from db.files import PRIVATE_FILE, PRIVATE_FOLDER
@@ -145,7 +147,10 @@ class Settings(BaseSettings):
     secret_key: Annotated[
         SecretStr | None,
         AfterValidator(_check_secret),
-        Field(description="Signs access and refresh tokens; made once and kept in DATA_DIR if not set."),
+        Field(
+            description="Signs tokens and encrypts the secrets of two-step sign-in; "
+            "made once and kept in DATA_DIR if not set."
+        ),
     ] = None
     host: Annotated[str, Field(description="Address to listen on.")] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535, description="Port to listen on.")] = 8000
@@ -186,6 +191,13 @@ class Settings(BaseSettings):
     ] = "100/hour"
     login_attempts_per_address: Annotated[
         Rate, Field(description="Passwords tried from one address, right ones included.")
+    ] = "30/minute"
+    second_step_attempts: Annotated[
+        Rate,
+        Field(description="Wrong codes at the second step for an account, from anywhere; the right one begins anew."),
+    ] = "10/hour"
+    second_step_attempts_per_address: Annotated[
+        Rate, Field(description="Codes tried at the second step from one address, right ones included.")
     ] = "30/minute"
     sign_ups_per_address: Annotated[Rate, Field(description="Accounts created from one address by its own people.")] = (
         "20/hour"
@@ -345,6 +357,8 @@ class Settings(BaseSettings):
             Passwords(memory_kib=self.password_memory_kib, queue=self.password_queue),
             Tokens(self._secret, lifetime=timedelta(seconds=self.access_token_seconds)),
             RefreshTokens(self._secret, lifetime=timedelta(days=self.session_days)),
+            SecondStep(self._secret, issuer=self.app_name),
+            Challenges(self._secret),
             Attempts(self._limits, Counters(self.redis_url, f"twofold:{self.installation}")),
             registration_open=self.registration == "open",
         )

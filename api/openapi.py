@@ -22,7 +22,8 @@ from `POST /api/auth/api-keys` instead.
 TAGS = [
     {
         "name": "auth",
-        "description": "Signing in, sessions, API keys, proving an address by mail, and tickets for streams.",
+        "description": "Signing in, in two steps if wanted, sessions, API keys, proving an address by mail, and "
+        "tickets for event streams.",
     },
     {"name": "users", "description": "Accounts: your own, and for administrators all of them."},
     {"name": "workspaces", "description": "What members share; the unit of permission and of the change log."},
@@ -41,6 +42,7 @@ SERVERS = [{"url": "/", "description": "Where this document was found."}]
 
 PUBLIC = (
     "login",
+    "complete_login",
     "refresh_session",
     "create_user",
     "verify_email",

@@ -15,6 +15,7 @@ from api.core.errors import (
     forbidden,
     invalid,
     not_found,
+    second_step_needed,
     unauthenticated,
     version_mismatch,
 )
@@ -52,6 +53,7 @@ PROBLEM_SCHEMA: dict[str, Any] = {
 _EXAMPLES = (
     AppError(ErrorCode.BAD_REQUEST, "The body is not valid JSON."),
     unauthenticated(),
+    second_step_needed("tfc_AZLx0gVh…", 300),
     forbidden("You are a viewer here; this needs an editor."),
     not_found("item"),
     AppError(ErrorCode.METHOD_NOT_ALLOWED, "This address does not take that method."),
@@ -70,6 +72,7 @@ _EXAMPLES = (
 
 HEADERS: Mapping[ErrorCode, str] = {
     ErrorCode.UNAUTHENTICATED: "WWW-Authenticate",
+    ErrorCode.SECOND_STEP_NEEDED: "WWW-Authenticate",
     ErrorCode.RATE_LIMITED: "Retry-After",
     ErrorCode.UNAVAILABLE: "Retry-After",
 }
@@ -98,7 +101,7 @@ def _content(error: AppError, request_id: str) -> dict[str, Any]:
 
 
 def _headers(error: AppError) -> dict[str, str]:
-    if error.code is ErrorCode.UNAUTHENTICATED:
+    if HEADERS.get(error.code) == "WWW-Authenticate":
         return {"WWW-Authenticate": "Bearer"}
     if error.code is ErrorCode.UNAVAILABLE or "retry_after" in error.details:
         return {"Retry-After": str(error.details.get("retry_after", RETRY_AFTER_SECONDS))}

@@ -37,6 +37,7 @@ from graphql_schema.nodes import NodeQuery
 from graphql_schema.scalars import SCALARS, read_json_literals
 from graphql_schema.security import SecurityQuery
 from graphql_schema.sessions import SessionMutation, SessionQuery
+from graphql_schema.two_step import TwoStepMutation
 from graphql_schema.users import UserMutation, UserQuery
 from graphql_schema.workspaces import WorkspaceMutation, WorkspaceQuery
 
@@ -71,6 +72,7 @@ class Query(
 class Mutation(
     SessionMutation,
     ApiKeyMutation,
+    TwoStepMutation,
     UserMutation,
     MailMutation,
     WorkspaceMutation,

@@ -15,6 +15,8 @@ from graphql_schema.door.context import Info
 from graphql_schema.from_pydantic import ModelInput, from_input, from_output
 from graphql_schema.types import INPUT, PUBLIC, Deleted, Id
 
+COOKIE_ELSEWHERE = "Sign in at the REST door for a cookie: this one sets none"
+
 
 @from_output(schemas.AccessToken)
 class AccessToken:
@@ -77,14 +79,16 @@ class SessionMutation:
     """Signing in and out."""
 
     @strawberry.mutation(
-        description="Sign in: exchange an e-mail address and its password for an access token and a refresh token.",
+        description="Sign in: exchange an e-mail address and its password for an access token and a refresh token. An "
+        "account with two-step sign-in answers the error `SECOND_STEP_NEEDED`, with the `challenge` for "
+        "`completeLogin` in its details.",
         metadata=PUBLIC,
     )
     async def login(self, info: Info, input: Annotated[Login, INPUT]) -> AccessToken:
         """Sign in."""
         data = input.to_model()
         if data.refresh_in_cookie:
-            raise invalid([("refresh_in_cookie", "Sign in at the REST door for a cookie: this one sets none")])
+            raise invalid([("refresh_in_cookie", COOKIE_ELSEWHERE)])
         async with info.context.write() as uow:
             token = await auth.login(uow, info.context.actor, data, identity=info.context.identity)
         return AccessToken(**token.model_dump())

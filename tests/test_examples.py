@@ -43,6 +43,7 @@ async def test_every_example_is_accepted(app: FastAPI, client: httpx.AsyncClient
     assert (await send("invite_member", "POST", f"{workspace}/invitations"))["email"] == "grace@example.com"
     member = await send("add_member", "POST", f"{workspace}/members")
     assert (await send("update_member", "PATCH", f"{workspace}/members/{member['user_id']}"))["role"] == "viewer"
+    await send("begin_two_step", "POST", "/api/auth/two-step")
     await send("request_password_reset", "POST", "/api/auth/request-password-reset")
     await send("change_email", "POST", "/api/auth/change-email")
     await send("create_api_key", "POST", "/api/auth/api-keys")
@@ -60,4 +61,8 @@ async def test_every_example_is_accepted(app: FastAPI, client: httpx.AsyncClient
         "reset_password",
         "accept_invitation",
         "decline_invitation",
+        "complete_login",
+        "enable_two_step",
+        "disable_two_step",
+        "renew_recovery_codes",
     }

@@ -37,6 +37,7 @@ from api.schemas import (
     messages,
     security_events,
     sessions,
+    two_step,
     users,
     workspaces,
 )
@@ -58,6 +59,7 @@ MODULES = (
     messages,
     security_events,
     sessions,
+    two_step,
     users,
     workspaces,
 )
@@ -97,10 +99,12 @@ REST_OUTPUTS: dict[str, type[Output]] = {
     "AccessToken": sessions.AccessToken,
     "ApiKey": api_keys.ApiKeyRead,
     "NewApiKey": api_keys.NewApiKey,
+    "RecoveryCodes": two_step.RecoveryCodes,
     "RevokedSessions": sessions.RevokedSessions,
     "SecurityEvent": security_events.SecurityEventRead,
     "Session": sessions.SessionRead,
     "StreamTicket": sessions.StreamTicket,
+    "TwoStepSecret": two_step.TwoStepSecret,
     "Account": users.AccountRead,
     "Change": changes.ChangeRead,
     "Invitation": invitations.InvitationRead,

@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import NamedTuple
+from uuid import UUID
 
 from limits import RateLimitItem
 
@@ -23,6 +24,8 @@ class Limited(StrEnum):
     PASSWORD_BY_ADDRESS = "password by address"  # noqa: S105 - the name of a counter
     PASSWORD_BY_ACCOUNT_AND_ADDRESS = "password by account and address"  # noqa: S105 - as above
     PASSWORD_BY_ACCOUNT = "password by account"  # noqa: S105 - as above
+    SECOND_STEP_BY_ADDRESS = "second step by address"
+    SECOND_STEP_BY_ACCOUNT = "second step by account"
     SIGN_UP_BY_ADDRESS = "sign-up by address"
     MAIL_BY_ADDRESS = "mail by address"
     MAIL_BY_MAILBOX = "mail by mailbox"
@@ -51,6 +54,14 @@ RULES: Mapping[Limited, Rule] = {
     Limited.PASSWORD_BY_ACCOUNT: Rule(
         "login_attempts_per_account",
         "the same from everywhere; beyond it each address has one try left, so that nobody locks an owner out",
+        "account",
+    ),
+    Limited.SECOND_STEP_BY_ADDRESS: Rule(
+        "second_step_attempts_per_address", "codes that are tried at the second step, whether right or wrong", "address"
+    ),
+    Limited.SECOND_STEP_BY_ACCOUNT: Rule(
+        "second_step_attempts",
+        "wrong codes from everywhere, which only who knows the password can try; the right one begins anew",
         "account",
     ),
     Limited.SIGN_UP_BY_ADDRESS: Rule(
@@ -103,6 +114,21 @@ class Attempts:
             name = Limited.PASSWORD_BY_ACCOUNT_AND_ADDRESS
             await self._counters.clear(self._limits[name], name, whose, who)
             await self._counters.clear(_once_per(self._limits[Limited.PASSWORD_BY_ACCOUNT]), "last try", whose, who)
+
+    async def try_code(self, user_id: UUID, address: str | None) -> None:
+        """Spend an attempt to name a code of an account, before it is looked at.
+
+        Raises:
+            AppError: RATE_LIMITED.
+        """
+        await self._spend(Limited.SECOND_STEP_BY_ADDRESS, _who(address))
+        await self._spend(Limited.SECOND_STEP_BY_ACCOUNT, str(user_id))
+
+    async def forgive_code(self, user_id: UUID) -> None:
+        """Begin anew for an account: the code was right."""
+        if self._limits is not None:
+            name = Limited.SECOND_STEP_BY_ACCOUNT
+            await self._counters.clear(self._limits[name], name, str(user_id))
 
     async def sign_up(self, address: str | None) -> None:
         """Spend an attempt to create an account for oneself.

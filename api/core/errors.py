@@ -22,6 +22,7 @@ class ErrorCode(StrEnum):
 
     BAD_REQUEST = "BAD_REQUEST"
     UNAUTHENTICATED = "UNAUTHENTICATED"
+    SECOND_STEP_NEEDED = "SECOND_STEP_NEEDED"
     FORBIDDEN = "FORBIDDEN"
     NOT_FOUND = "NOT_FOUND"
     METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED"
@@ -41,6 +42,7 @@ class ErrorCode(StrEnum):
 STATUS: Mapping[ErrorCode, int] = {
     ErrorCode.BAD_REQUEST: 400,
     ErrorCode.UNAUTHENTICATED: 401,
+    ErrorCode.SECOND_STEP_NEEDED: 401,
     ErrorCode.FORBIDDEN: 403,
     ErrorCode.NOT_FOUND: 404,
     ErrorCode.METHOD_NOT_ALLOWED: 405,
@@ -77,6 +79,20 @@ class AppError(Exception):
 def unauthenticated(message: str = "Sign in first: this needs an access token.") -> AppError:
     """Return the error for a caller without a valid identity."""
     return AppError(ErrorCode.UNAUTHENTICATED, message)
+
+
+def second_step_needed(challenge: str, expires_in: int) -> AppError:
+    """Return the error for a right password that is not enough.
+
+    It is an error, and no other kind of answer, so that what `login` answers stays what it was: a client that knows
+    nothing of second steps shows the sentence, and none takes a session for granted that there is not.
+    """
+    return AppError(
+        ErrorCode.SECOND_STEP_NEEDED,
+        "The password is right. Now enter the code of your authenticator app, or a recovery code.",
+        challenge=challenge,
+        expires_in=expires_in,
+    )
 
 
 def forbidden(message: str) -> AppError:

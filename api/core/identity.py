@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 
 from api.core.attempts import Attempts
+from api.core.challenges import Challenges
 from api.core.passwords import Passwords
 from api.core.refresh_tokens import RefreshTokens
+from api.core.second_step import SecondStep
 from api.core.tokens import Tokens
 
 
@@ -15,5 +17,7 @@ class Identity:
     passwords: Passwords
     tokens: Tokens
     refresh_tokens: RefreshTokens
+    second_step: SecondStep
+    challenges: Challenges
     attempts: Attempts
     registration_open: bool

@@ -17,6 +17,7 @@ from api.routers import (
     messages,
     security,
     streams,
+    two_step,
     users,
     workspaces,
 )
@@ -24,6 +25,7 @@ from api.routers import (
 API_ROUTERS: Sequence[APIRouter] = (
     auth.router,
     api_keys.router,
+    two_step.router,
     mail.router,
     users.router,
     security.router,

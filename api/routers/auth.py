@@ -27,7 +27,13 @@ router = resource_router("auth")
 
 @router.post(
     "/auth/login",
-    responses=documented(ErrorCode.FORBIDDEN, ErrorCode.UNSUPPORTED_MEDIA_TYPE, ErrorCode.RATE_LIMITED),
+    responses=documented(
+        ErrorCode.UNAUTHENTICATED,
+        ErrorCode.SECOND_STEP_NEEDED,
+        ErrorCode.FORBIDDEN,
+        ErrorCode.UNSUPPORTED_MEDIA_TYPE,
+        ErrorCode.RATE_LIMITED,
+    ),
 )
 async def login(
     data: Login, uow: WriteAnew, actor: Anyone, identity: InstalledIdentity, request: Request, response: Response
@@ -35,7 +41,8 @@ async def login(
     """Sign in: exchange an e-mail address and its password for an access token and a refresh token.
 
     With `refresh_in_cookie` the refresh token goes into a cookie instead (`HttpOnly`, `SameSite=Strict`, `Secure`),
-    for pages of this server and of `CORS_ORIGINS`; others answer `FORBIDDEN`.
+    for pages of this server and of `CORS_ORIGINS`; others answer `FORBIDDEN`. An account with two-step sign-in answers
+    the error `SECOND_STEP_NEEDED`, with the `challenge` for `complete_login` in its details.
     """
     if data.refresh_in_cookie:
         refresh_cookie.check_origin(request)

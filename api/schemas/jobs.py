@@ -1,6 +1,6 @@
 """Jobs: what each kind is told, and how they are shown to administrators."""
 
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, ClassVar
 from uuid import UUID
@@ -20,6 +20,7 @@ class LetterKind(StrEnum):
     PASSWORD_RESET = "password_reset"  # noqa: S105 - the name of a template
     EMAIL_CHANGE = "email_change"
     INVITATION = "invitation"
+    NEW_SIGN_IN = "new_sign_in"
 
 
 class Work(BaseModel):
@@ -47,6 +48,18 @@ class SendInvitation(Work):
     kind = "send_invitation"
 
     invitation_id: UUID
+
+
+class TellOfSignIn(Work):
+    """Tell the owner of an account of a sign-in with a device that was not known."""
+
+    kind = "tell_of_sign_in"
+
+    user_id: UUID
+    at: datetime
+    device: str
+    """In words of ours."""
+    address: str | None
 
 
 class Sweep(Work):

@@ -34,8 +34,8 @@ class SecurityEventRead(Output):
     details: Annotated[
         JsonAnswer,
         Field(
-            description="More, by kind: `session_id`, `session_ids`, `email`, `before` and `after`; of an API key "
-            "`api_key_id`, `name`, `access` and `workspace_id`."
+            description="More, by kind: `session_id`, `session_ids`, `email`, `before` and `after`, `left`; of an API "
+            "key `api_key_id`, `name`, `access` and `workspace_id`."
         ),
     ]
 

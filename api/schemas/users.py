@@ -96,6 +96,9 @@ class AccountRead(Output):
     name: Annotated[str, Field(max_length=100, description="The name others see.")]
     email: Annotated[str, Field(max_length=254, description="In lower case.")]
     email_verified_at: Annotated[Moment | None, Field(description="When its owner last proved to read it.")]
+    two_step_since: Annotated[
+        Moment | None, Field(description="Since when signing in takes a second step; null if it does not.")
+    ] = None
     role: Annotated[UserRole, Field(description="What the account may do to others.")]
     disabled: Annotated[bool, Field(description="Whether it is kept from signing in.")]
     personal_workspace_id: Annotated[UUID, Field(description="The workspace that came with the account.")]

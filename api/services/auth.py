@@ -10,7 +10,7 @@ from api.core.errors import forbidden, unauthenticated
 from api.core.identity import Identity
 from api.core.tokens import Claims, TokenError
 from api.schemas.sessions import AccessToken, Login, StreamTicket, StreamTicketCreate
-from api.services import access, security, sessions
+from api.services import access, second_step, security, sessions
 from db.clock import utc_now
 from db.models import SecurityEventKind
 from db.repositories import api_keys, users
@@ -27,7 +27,9 @@ async def login(uow: UnitOfWork, actor: Actor, data: Login, *, identity: Identit
     nobody can find out who has an account.
 
     Raises:
-        AppError: UNAUTHENTICATED; RATE_LIMITED after too many attempts; FORBIDDEN for an API key.
+        AppError: UNAUTHENTICATED; RATE_LIMITED after too many attempts; FORBIDDEN for an API key;
+            SECOND_STEP_NEEDED, with the challenge for `complete_login`, if the password is right and the account
+            has two-step sign-in.
     """
     refuse_keys(actor)
     await identity.attempts.try_password(data.email, actor.address)
@@ -45,6 +47,8 @@ async def login(uow: UnitOfWork, actor: Actor, data: Login, *, identity: Identit
         kind = SecurityEventKind.SIGN_IN_FAILED
         await security.record(uow, actor, kind, known.id if known else None, **tried)
         raise uow.keep(unauthenticated("The e-mail address or the password is wrong."))
+    if user.two_step_since is not None:
+        raise uow.keep(await second_step.ask(uow, user, identity=identity))
     return await sessions.begin(uow, actor, user, identity=identity)
 
 

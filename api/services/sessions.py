@@ -11,6 +11,7 @@ from api.core.refresh_tokens import RefreshToken, RefreshTokenError
 from api.schemas.sessions import AccessToken, RevokedSessions, SessionRefresh
 from api.services import access, security
 from api.services.idempotency import idempotent
+from api.services.new_sign_ins import tell_of_new_device
 from db.clock import utc_now
 from db.models import SecurityEventKind, User, UserSession
 from db.models.base import new_id
@@ -31,6 +32,7 @@ REUSED = "The refresh token was used before, so that somebody else may have it: 
 
 async def begin(uow: UnitOfWork, actor: Actor, user: User, *, identity: Identity) -> AccessToken:
     """Begin a session of a user whose account is locked, for whoever proved to be that user."""
+    await tell_of_new_device(uow, actor, user)
     await sessions.delete_outdated(uow.session, user.id, keep=MOST - 1)
     token = identity.refresh_tokens.first(new_id())
     now = utc_now()

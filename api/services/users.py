@@ -22,7 +22,7 @@ from db.errors import ConstraintViolatedError
 from db.models import Member, Role, SecurityEventKind, User, UserRole, Workspace
 from db.models.base import new_id
 from db.paging import Page
-from db.repositories import members, users
+from db.repositories import members, two_step, users
 from db.scope import EVERYTHING, Scope
 from db.unit_of_work import ReadUnit, UnitOfWork
 
@@ -116,7 +116,7 @@ async def update_me(uow: UnitOfWork, actor: Actor, data: MeUpdate, *, identity: 
     password_hash = await _hash(values, identity)
     user = await access.enter_own_account(uow, actor)
     if proven is not None and user.password_hash != proven:
-        raise _wrong_password()
+        raise wrong_password()
     await change(uow, actor, user, values, password_hash)
     return user
 
@@ -129,7 +129,7 @@ async def prove(uow: UnitOfWork, actor: Actor, current: SecretStr | None, identi
     """
     if current is None:
         raise invalid([("current_password", "It is needed to change the e-mail address or the password")])
-    user = await users.find(uow.session, require_user(actor).id)
+    user = await users.find(uow.session, require_person(actor).id)
     if user is None or user.email is None:
         raise unauthenticated()
     await uow.session.release()
@@ -138,12 +138,13 @@ async def prove(uow: UnitOfWork, actor: Actor, current: SecretStr | None, identi
     if not await identity.passwords.verify(current.get_secret_value(), user.password_hash, whose=whose):
         # Whoever has somebody's token and guesses at the password is told of as one who guesses while signing in.
         await security.record(uow, actor, SecurityEventKind.WRONG_PASSWORD, user.id)
-        raise uow.keep(_wrong_password())
+        raise uow.keep(wrong_password())
     await identity.attempts.forgive(user.email, actor.address)
     return user.password_hash
 
 
-def _wrong_password() -> AppError:
+def wrong_password() -> AppError:
+    """Return the error for a `current_password` that is not."""
     return invalid([("current_password", "It is wrong")])
 
 
@@ -216,10 +217,11 @@ async def delete_user(uow: UnitOfWork, actor: Actor, user_id: UUID) -> None:
     await workspaces.leave_all(uow, actor, user)
     await sessions.end_all(uow, user.id)
     await api_keys.end_all(uow, user.id)
+    await two_step.delete_all_of(uow.session, user.id)
     await security.record(uow, actor, SecurityEventKind.ACCOUNT_DELETED, user.id)
     # Only now: see the order of locks in `access`.
     user.name = "Deleted user"
-    user.email = user.password_hash = user.personal_workspace_id = None
+    user.email = user.password_hash = user.personal_workspace_id = user.two_step_since = None
     user.role = UserRole.MEMBER
     user.deleted_at = utc_now()
     await uow.session.flush()

@@ -13,6 +13,7 @@ from db.models.messages import Message
 from db.models.security_events import SecurityEvent, SecurityEventKind
 from db.models.sessions import UserSession
 from db.models.tombstones import Tombstone
+from db.models.two_step import RecoveryCode, SignInChallenge, TwoStep
 from db.models.users import User, UserRole
 from db.models.workspaces import Workspace
 
@@ -34,10 +35,13 @@ __all__ = [
     "Member",
     "Message",
     "OutboxMail",
+    "RecoveryCode",
     "Role",
     "SecurityEvent",
     "SecurityEventKind",
+    "SignInChallenge",
     "Tombstone",
+    "TwoStep",
     "User",
     "UserRole",
     "UserSession",

@@ -29,6 +29,8 @@ class User(Edited, Base):
     email_verified_at: Mapped[datetime | None] = mapped_column(default=None)
     name: Mapped[str] = mapped_column(String(100))
     password_hash: Mapped[str | None] = mapped_column(String(255))
+    # Since when signing in takes a second step; None if it does not.
+    two_step_since: Mapped[datetime | None] = mapped_column(default=None)
     role: Mapped[UserRole] = mapped_column(choice(UserRole), default=UserRole.MEMBER)
     disabled: Mapped[bool] = mapped_column(default=False)
     personal_workspace_id: Mapped[UUID | None] = mapped_column(ForeignKey("workspaces.id"), unique=True)

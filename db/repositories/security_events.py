@@ -1,5 +1,6 @@
 """Queries on the security log."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -34,3 +35,17 @@ async def page(
     if kind is not None:
         statement = statement.where(SecurityEvent.kind == kind)
     return await fetch_page(session, statement, request)
+
+
+async def sign_ins(session: ReadSession, user_id: UUID, *, since: datetime, limit: int) -> Sequence[SecurityEvent]:
+    """Return the last sign-ins to an account, newest first."""
+    return await session.all(
+        select(SecurityEvent)
+        .where(
+            SecurityEvent.user_id == user_id,
+            SecurityEvent.kind == SecurityEventKind.SIGNED_IN,
+            SecurityEvent.at > since,
+        )
+        .order_by(SecurityEvent.at.desc())
+        .limit(limit)
+    )

@@ -58,6 +58,7 @@ def graphiql_page(*, graphql_path: str, api_path: str, cdn: str, app_name: str, 
     """
     check(cdn, nonce)
     paths = {f"{name}Path": f"{api_path}/auth/{name}" for name in ("login", "refresh", "logout")}
+    paths["completePath"] = f"{api_path}/auth/login/complete"
     paths["usersPath"] = f"{api_path}/users"
     config = {"graphqlPath": graphql_path, **paths, "nonce": nonce}
     values = {

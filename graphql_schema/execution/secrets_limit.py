@@ -8,7 +8,17 @@ from strawberry.extensions import SchemaExtension
 from api.core.errors import AppError, ErrorCode
 from graphql_schema.execution.documents import chosen_operation
 
-HASHING = ("login", "createUser", "updateMe", "updateUser", "resetPassword", "changeEmail")
+HASHING = (
+    "login",
+    "createUser",
+    "updateMe",
+    "updateUser",
+    "resetPassword",
+    "changeEmail",
+    "beginTwoStep",
+    "disableTwoStep",
+    "renewRecoveryCodes",
+)
 """The mutations that hash a password."""
 
 MOST = 5

@@ -5,6 +5,7 @@ from itertools import chain
 
 from tests.attacks.documents import MEBIBYTE, Attack
 from tests.attacks.requests import Request, rest
+from tests.attacks.target import PASSWORD
 
 ACCOUNT = {"name": "n", "email": "e@example.com", "password": "Correct horse 1", "password_confirm": "Correct horse 1"}
 NOBODYS_ID = "00000000-0000-7000-8000-000000000000"
@@ -144,6 +145,28 @@ def _texts() -> Iterator[Attack]:
                     for value in (*ODD_TEXTS, NOBODYS_ID, None, 1, ["x"] * 10_000)
                 ],
             )
+    yield (
+        "texts at the second step",
+        [
+            rest("POST", "/auth/login/complete", {"challenge": a, "code": b}, signed_in=False)
+            for a, b in (
+                ("\ud800", "x"),
+                ("tfc_" + "A" * 88, "\ud800"),
+                ("tfc_é" * 20, "000000"),
+                ("tfc_\x00", "\x00"),
+                ("x" * 300_000, "y" * 300_000),
+                ({}, []),
+            )
+        ],
+    )
+    yield (
+        "codes of no app",
+        [
+            rest("POST", f"/auth/two-step/{operation}", {"current_password": PASSWORD, "code": code})
+            for operation in ("enable", "disable", "recovery-codes")
+            for code in ("\ud800", "\x00", "½" * 60, "٣" * 6, "0" * 100_000)
+        ],
+    )
     yield (
         "a ticket for nothing",
         [

@@ -7,6 +7,7 @@ import pytest
 from fastapi import FastAPI
 
 from tests.conftest import AppFactory, client_of
+from tests.doors.authenticator import RECOVERY_CODE, write_second_step
 from tests.doors.people import make_person
 from tests.doors.rows import all_rows
 from tests.errors.socket import connected
@@ -36,6 +37,14 @@ async def client(app: FastAPI) -> Any:
 
 RESET = (
     'resetPassword(input: {token: "x", password: "Correct horse 1", passwordConfirm: "Correct horse 1"}) { message }'
+)
+STEPS = " ".join(
+    f'{name}: {name}(input: {{currentPassword: "Correct horse 1"{more}}}) {{ {field} }}'
+    for name, more, field in (
+        ("beginTwoStep", "", "secret"),
+        ("disableTwoStep", ', code: "1"', "id"),
+        ("renewRecoveryCodes", ', code: "1"', "codes"),
+    )
 )
 SKIPPED = LOGIN.replace(") {", ") @include(if: $no) {")
 
@@ -83,6 +92,26 @@ async def test_a_mutation_brings_few_passwords_wherever_they_are(
     assert await all_rows(app) == before
     # None of them was an attempt.
     assert codes(await ask(client, None, f"mutation {{ {many(1)} }}")) == ["UNAUTHENTICATED"]
+
+
+async def test_what_proves_the_password_once_more_brings_one_too(app: FastAPI, client: httpx.AsyncClient) -> None:
+    bob = await make_person(app, "bob")
+    answer = await ask(client, bob.token, f"mutation {{ {many(3)} {STEPS} }}")
+    assert codes(answer) == ["QUERY_TOO_COMPLEX"]
+    assert answer["errors"][0]["extensions"]["details"]["actual"] == 6
+
+
+async def test_each_alias_is_a_code_that_is_tried(make_app: AppFactory) -> None:
+    app = await make_app(rate_limits=True, second_step_attempts="3/hour")
+    bob = await make_person(app, "bob")
+    challenge = await write_second_step(app, bob.id)
+    guess = f'completeLogin(input: {{challenge: "{challenge}", code: "CODE"}}) {{ accessToken }}'
+    guesses = " ".join(f"a{number}: {guess.replace('CODE', f'{number:06}')}" for number in range(20))
+    right = guess.replace("CODE", RECOVERY_CODE)
+    async with client_of(app) as client:
+        answer = await ask(client, None, f"mutation {{ {guesses} right: {right} }}")
+        assert codes(answer) == ["VALIDATION_ERROR"] * 3 + ["RATE_LIMITED"] * 18
+        assert set(answer["data"].values()) == {None}
 
 
 async def test_five_fit_in(client: httpx.AsyncClient) -> None:

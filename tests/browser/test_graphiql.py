@@ -3,6 +3,7 @@
 from uuid import uuid4
 
 import httpx
+import pyotp
 import pytest
 from playwright.async_api import expect
 
@@ -129,6 +130,40 @@ async def test_who_has_no_account_signs_up_in_the_bar(visit: Visit) -> None:
     await expect(page.get_by_text("Signed in as Ada")).to_be_visible()
     body, _ = await visit.run_tab("WhoAmI", shown=address)
     assert body["data"]["me"]["name"] == "Ada"
+
+
+async def test_the_bar_asks_for_the_second_step(visit: Visit) -> None:
+    account = {"name": "Grace", "email": f"{uuid4().hex}@example.com", "password": "Analytical1"}
+    credentials = {key: account[key] for key in ("email", "password")}
+    async with httpx.AsyncClient(base_url=visit.server.url) as client:
+        await client.post("/api/users", json={**account, "password_confirm": account["password"]})
+        token = (await client.post(LOGIN_PATH, json=credentials)).json()["access_token"]
+        client.headers["Authorization"] = f"Bearer {token}"
+        begun = (await client.post("/api/auth/two-step", json={"current_password": account["password"]})).json()
+        code = pyotp.TOTP(begun["secret"]).now()
+        recovery_codes = (await client.post("/api/auth/two-step/enable", json={"code": code})).json()["codes"]
+
+    page = visit.page
+    await visit.open()
+    await page.get_by_label("E-mail").fill(account["email"])
+    await page.get_by_label("Password").fill(account["password"])
+    await page.get_by_role("button", name="Sign in").click()
+    await expect(page.get_by_label("Code")).to_be_focused()
+    await expect(page.get_by_role("status")).to_contain_text("Now enter the code")
+    await expect(page.get_by_label("Password")).to_be_hidden()
+    await visit.screenshot("graphiql-second-step")
+
+    await page.get_by_label("Code").fill(code)
+    await page.get_by_role("button", name="Sign in").click()
+    await expect(page.get_by_role("status")).to_contain_text("It is wrong, or was used already")
+    await page.get_by_role("button", name="Cancel").click()
+    await expect(page.get_by_label("Password")).to_be_focused()
+    await expect(page.get_by_label("Code")).to_be_hidden()
+
+    await page.get_by_role("button", name="Sign in").click()
+    await page.get_by_label("Code").fill(recovery_codes[0])
+    await page.get_by_role("button", name="Sign in").click()
+    await expect(page.get_by_text("Signed in as Grace")).to_be_visible()
 
 
 def test_values_cannot_break_out_of_the_page() -> None:

@@ -29,7 +29,7 @@ CHROMIUM_FLAGS = [
 ]
 LOGIN_PATH = "/api/auth/login"
 REFRESH_PATH = "/api/auth/refresh"
-REFUSING_PATHS = (LOGIN_PATH, REFRESH_PATH, "/api/users")
+REFUSING_PATHS = (LOGIN_PATH, f"{LOGIN_PATH}/complete", REFRESH_PATH, "/api/users")
 
 
 class Visit:

@@ -28,6 +28,7 @@ from db.models import Invitation, Role, User, UserRole
 from db.models.base import new_id
 from tests.chaos.lockstep import Lockstep, in_lockstep
 from tests.chaos.waiting import LIMIT_SECONDS
+from tests.doors.authenticator import RECOVERY_CODE, write_second_step
 from tests.doors.door import Door, DoorError, RestDoor
 from tests.doors.people import PASSWORD, Person, World, make_person, sign_in
 from tests.doors.rows import Rows, put_back, take_rows
@@ -46,8 +47,13 @@ APART = {
     "reset_password",
     "retry_job",
     "cancel_job",
+    "begin_two_step",
+    "enable_two_step",
+    "disable_two_step",
+    "renew_recovery_codes",
 }
-"""Operations that lock nothing, or a mail's token and then its one account: nobody who has that wants the token."""
+"""Operations that lock nothing, or their own account and nothing more, or a mail's token and then its one account:
+nobody who has that wants the token."""
 
 WRITING = {name for name in SHARED if name not in NO_WRITES | APART and not name.startswith(("get_", "list_"))}
 
@@ -67,6 +73,7 @@ class Scene:
     other_session: UUID
     key: UUID
     asked: UUID
+    challenge: str
 
     def calls(self) -> list[tuple[str, Person, dict[str, Any]]]:
         """Return what is raced: every writing operation, by and about those whom the others lock."""
@@ -79,6 +86,8 @@ class Scene:
         new = {"id": chosen, "workspace_id": garden["id"], "title": "New", "assignee_id": str(root.id)}
         return [
             ("login", editor, {"data": {"email": editor.email, "password": PASSWORD}}),
+            ("complete_login", viewer, {"data": {"challenge": self.challenge, "code": RECOVERY_CODE}}),
+            ("reset_two_step", root, {"id": str(viewer.id)}),
             ("refresh_session", editor, {"data": {"refresh_token": self.refresh_token}}),
             ("logout", editor, {}),
             ("revoke_session", editor, {"id": str(self.other_session)}),
@@ -139,6 +148,7 @@ async def make_scene(app: FastAPI, world: World) -> Scene:
         await uow.session.insert(asked, invited)
         await uow.session.execute(update(User).values(email_verified_at=utc_now()))
     refresh_token, session = await sign_in(app, editor)
+    challenge = await write_second_step(app, world.viewer.id)
     return Scene(
         world,
         world.workspace,
@@ -151,6 +161,7 @@ async def make_scene(app: FastAPI, world: World) -> Scene:
         session,
         key,
         asked.id,
+        challenge,
     )
 
 
@@ -212,7 +223,8 @@ def told(rows: Rows) -> dict[tuple[str, UUID, UUID], int]:
 def test_every_writing_operation_is_raced() -> None:
     nobody = Person(uuid4(), "", "", "", uuid4(), uuid4(), SYSTEM)
     world = World(uuid4(), nobody, nobody, nobody, nobody, nobody)
-    scene = Scene(world, uuid4(), uuid4(), uuid4(), uuid4(), uuid4(), nobody, "", uuid4(), uuid4(), uuid4())
+    places = (uuid4(), uuid4(), uuid4(), uuid4(), uuid4())
+    scene = Scene(world, *places, nobody, "", uuid4(), uuid4(), uuid4(), "")
     assert {operation for operation, *_ in scene.calls()} == WRITING
     assert set(operations()) >= NO_WRITES | APART
 

@@ -12,6 +12,7 @@ from tests.doors.rows import all_rows
 STATUS = {
     "BAD_REQUEST": 400,
     "UNAUTHENTICATED": 401,
+    "SECOND_STEP_NEEDED": 401,
     "FORBIDDEN": 403,
     "NOT_FOUND": 404,
     "CONFLICT": 409,

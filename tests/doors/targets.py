@@ -24,6 +24,7 @@ from db.engine import Database
 from db.models import Invitation, MailPurpose, MailToken, Message, Role, User
 from db.models.base import new_id
 from db.repositories import users
+from tests.doors.authenticator import write_second_step, write_set_up
 from tests.doors.people import Person, World, make_person, sign_in
 
 
@@ -47,6 +48,7 @@ class Target:
     own_invitation: UUID
     waiting_job: UUID
     cancelled_job: UUID
+    challenge: str
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,8 @@ async def make_target(app: FastAPI, cast: Cast) -> Target:
             for person in (cast.caller or founder, cast.bystander)
         ]
     await database.jobs().cancel(jobs[1])
+    challenge = await write_second_step(app, outsider.id)
+    await write_set_up(app, (cast.caller or founder).id)
     refresh_token, session = await sign_in(app, cast.caller or founder)
     return Target(
         workspace,
@@ -120,7 +124,9 @@ async def make_target(app: FastAPI, cast: Cast) -> Target:
         foreign_key,
         invited.id,
         own_invitation.id,
-        *jobs,
+        jobs[0],
+        jobs[1],
+        challenge,
     )
 
 

@@ -17,6 +17,7 @@ from api.core.passwords import Passwords
 from api.services.idempotency import KEPT_FOR, forget_old_requests
 from db.clock import utc_now
 from db.models import Invitation, MailPurpose, MailToken, User
+from tests.doors.authenticator import RECOVERY_CODE, write_second_step
 from tests.doors.door import Door, DoorError, GraphQLDoor, RestDoor
 from tests.doors.people import PASSWORD, Person, World
 from tests.doors.things import last_seq, make_item, make_message, read_log, refused
@@ -60,6 +61,8 @@ async def _call_of(operation: str, door: Door, world: World) -> dict[str, Any]:
         "request_email_verification": {"token": editor},
         "request_password_reset": {"data": {"email": world.editor.email}},
         "change_email": {"token": editor, "data": {"email": "new@example.com", "current_password": PASSWORD}},
+        "disable_two_step": {"token": editor, "data": {"current_password": PASSWORD, "code": RECOVERY_CODE}},
+        "reset_two_step": {"token": administrator, "id": str(world.editor.id)},
         "verify_email": {"data": {"token": "sent"}},
         "reset_password": {
             "data": {"token": "sent", "password": "Another horse 1", "password_confirm": "Another horse 1"}
@@ -71,6 +74,8 @@ async def _call_of(operation: str, door: Door, world: World) -> dict[str, Any]:
         invited = await _invite(door, world)
         if operation == "revoke_invitation":
             return {"token": admin, "id": invited}
+    if operation in ("disable_two_step", "reset_two_step"):
+        await write_second_step(door.app, world.editor.id)
     if operation in calls:
         return calls[operation]
     if operation == "revoke_api_key":
@@ -152,13 +157,19 @@ IDEMPOTENT = (
     "request_password_reset",
     "reset_password",
     "change_email",
+    "disable_two_step",
+    "reset_two_step",
 )
 WITHOUT = (
     "login",
+    "complete_login",
     "refresh_session",
     "logout",
     "create_stream_ticket",
     "create_api_key",
+    "begin_two_step",
+    "enable_two_step",
+    "renew_recovery_codes",
     "retry_job",
     "cancel_job",
 )

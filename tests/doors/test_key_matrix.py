@@ -21,6 +21,13 @@ operation                read  write  here  away  root
 get_health               ok    ok     ok    ok    ok
 get_ready                ok    ok     ok    ok    ok
 login                    no    no     no    no    no
+complete_login           no    no     no    no    no
+begin_two_step           no    no     no    no    no
+enable_two_step          no    no     no    no    no
+disable_two_step         no    no     no    no    no
+renew_recovery_codes     no    no     no    no    no
+reset_two_step           no    no     no    no    no
+reset_two_step/own       no    no     no    no    no
 refresh_session          no    no     no    no    no
 logout                   no    no     no    no    no
 list_sessions            no    no     no    no    no

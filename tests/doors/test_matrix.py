@@ -5,10 +5,12 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import pyotp
 import pytest
 
 from api.main import create_app
 from tests.conftest import make_settings
+from tests.doors.authenticator import RECOVERY_CODE, SHARED
 from tests.doors.door import Door, DoorError
 from tests.doors.people import PASSWORD, World
 from tests.doors.rows import all_rows, put_back, take_rows
@@ -20,6 +22,7 @@ CODES = {
     "no": "FORBIDDEN",
     "none": "NOT_FOUND",
     "last": "CONFLICT",  # the last administrator, who cannot go
+    "off": "CONFLICT",  # what the caller has only begun to switch on
 }
 
 # `viewer`, `editor` and `admin` are roles in the workspace; `root` is an administrator of accounts who
@@ -29,6 +32,13 @@ operation                anonymous  viewer  editor  admin  stranger  root
 get_health               ok         ok      ok      ok     ok        ok
 get_ready                ok         ok      ok      ok     ok        ok
 login                    ok         ok      ok      ok     ok        ok
+complete_login           ok         ok      ok      ok     ok        ok
+begin_two_step           who        ok      ok      ok     ok        ok
+enable_two_step          who        ok      ok      ok     ok        ok
+disable_two_step         who        off     off     off    off       off
+renew_recovery_codes     who        off     off     off    off       off
+reset_two_step           who        no      no      no     no        ok
+reset_two_step/own       who        no      no      no     no        no
 refresh_session          ok         ok      ok      ok     ok        ok
 logout                   who        ok      ok      ok     ok        ok
 list_sessions            who        ok      ok      ok     ok        ok
@@ -150,6 +160,13 @@ CALLS: dict[str, Callable[[Cast, Target], Arguments]] = {
     "get_health": lambda _cast, _target: {},
     "get_ready": lambda _cast, _target: {},
     "login": _sign_in,
+    "complete_login": lambda _cast, target: {"data": {"challenge": target.challenge, "code": RECOVERY_CODE}},
+    "begin_two_step": lambda _cast, _target: {"data": {"current_password": PASSWORD}},
+    "enable_two_step": lambda _cast, _target: {"data": {"code": pyotp.TOTP(SHARED).now()}},
+    "disable_two_step": lambda _cast, _target: {"data": {"current_password": PASSWORD, "code": RECOVERY_CODE}},
+    "renew_recovery_codes": lambda _cast, _target: {"data": {"current_password": PASSWORD, "code": RECOVERY_CODE}},
+    "reset_two_step": lambda _cast, target: {"id": str(target.outsider)},
+    "reset_two_step/own": lambda cast, _target: {"id": _own_id(cast)},
     "refresh_session": lambda _cast, target: {"data": {"refresh_token": target.refresh_token}},
     "logout": lambda _cast, _target: {},
     "list_sessions": lambda _cast, _target: {},

@@ -8,6 +8,7 @@ import pytest
 from fastapi import FastAPI
 
 from tests.conftest import AppFactory, client_of
+from tests.doors.authenticator import RECOVERY_CODE, write_second_step
 from tests.doors.door import Door, GraphQLDoor, RestDoor
 from tests.doors.people import PASSWORD, Person, World, make_world
 from tests.doors.refusals import refused
@@ -123,3 +124,27 @@ async def test_graphql_says_that_it_sets_no_cookie(app: FastAPI, client: httpx.A
         await door.call("login", data=data)
     assert refusal.paths == {"refresh_in_cookie"}
     assert (await RestDoor(app, client).call("login", data={**data, "refresh_in_cookie": False}))["refresh_token"]
+
+
+async def test_the_second_step_puts_it_there_as_well_and_for_nobody_else(
+    app: FastAPI, client: httpx.AsyncClient, world: World
+) -> None:
+    challenge = await write_second_step(app, world.editor.id)
+    data = {"challenge": challenge, "code": RECOVERY_CODE, "refresh_in_cookie": True}
+    before = await all_rows(app)
+    for origin in (FOREIGN, None):
+        headers = {"Origin": origin} if origin else {}
+        foreign = await client.post("/api/auth/login/complete", json=data, headers=headers)
+        assert (foreign.status_code, foreign.json()["error"]["code"]) == (403, "FORBIDDEN")
+        assert "set-cookie" not in foreign.headers
+    assert await all_rows(app) == before
+    response = await client.post("/api/auth/login/complete", json=data, headers={"Origin": OURS})
+    assert (response.status_code, response.json()["refresh_token"]) == (200, None)
+    assert (await refresh(client, cookie_of(response).value)).status_code == 200
+
+
+async def test_graphql_sets_no_cookie_at_the_second_step_either(graphql: Door, world: World) -> None:
+    async with refused(graphql, "VALIDATION_ERROR") as refusal:
+        data = {"challenge": "x", "code": "x", "refresh_in_cookie": True}
+        await graphql.call("complete_login", data=data)
+    assert refusal.paths == {"refresh_in_cookie"}

@@ -23,6 +23,7 @@ async def test_signing_up_makes_an_account_with_a_personal_workspace_of_its_own(
         "name": "Ada Lovelace",
         "email": "ada.lovelace@example.com",
         "email_verified_at": None,
+        "two_step_since": None,
         "role": "member",
         "disabled": False,
         "personal_workspace_id": home,

@@ -4,9 +4,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 from uuid import UUID
 
-from api.schemas.jobs import SendInvitation, SendMail, Sweep, Work
+from api.schemas.jobs import SendInvitation, SendMail, Sweep, TellOfSignIn, Work
 from api.services.work.inviting import send_invitation
 from api.services.work.mailing import send_mail
+from api.services.work.notices import tell_of_sign_in
 from api.services.work.sweep import sweep
 from api.services.work.tools import Tools
 from db.jobs.runner import Handler
@@ -20,6 +21,7 @@ def handlers(tools: Tools) -> Mapping[str, Handler]:
         [
             _line(tools, SendMail, send_mail),
             _line(tools, SendInvitation, send_invitation),
+            _line(tools, TellOfSignIn, tell_of_sign_in),
             _line(tools, Sweep, sweep),
         ]
     )

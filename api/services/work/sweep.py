@@ -12,7 +12,7 @@ from api.services.trash import empty_trash
 from api.services.work.tools import Tools
 from db.clock import utc_now
 from db.models import JobStatus
-from db.repositories import api_keys, invitations, jobs, mail_tokens, outbox, security_events, sessions
+from db.repositories import api_keys, invitations, jobs, mail_tokens, outbox, security_events, sessions, two_step
 from db.session import WriteSession
 
 HOUR = timedelta(hours=3)
@@ -45,6 +45,7 @@ async def sweep(tools: Tools, _job_id: UUID, _data: Sweep) -> None:
     async with tools.database.write() as uow:
         await mail_tokens.remove_expired(uow.session, now - KEEP_TOKENS)
         await api_keys.remove_expired(uow.session, now - KEEP_KEYS)
+        await two_step.remove_expired(uow.session, now - KEEP_TOKENS)
         await outbox.remove_before(uow.session, now - KEEP_OUTBOX)
         await forget_old_requests(uow, SYSTEM)
     await _in_batches(tools, partial(sessions.remove_expired, moment=now - KEEP_SESSIONS, most=BATCH))
