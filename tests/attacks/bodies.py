@@ -297,6 +297,11 @@ def _headers() -> Iterator[Attack]:
         b"Bearer " + b"." * 10_000,
         b"Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0.",
         b"Bearer eyJhbGciOiJIUzI1NiIsImtpZCI6Ii4uLy4uIn0.e30.x",
+        b"Bearer twofold_",
+        b"Bearer twofold_" + b"A" * 36,
+        b"Bearer twofold_" + b"A" * 30 + b"0uCPlr",
+        b"Bearer twofold_" + b"\xff" * 36,
+        b"Bearer twofold_" + b"A" * 20_000,
     )
     yield "tokens", [Request("GET", "/api/items", headers={"Authorization": token}) for token in tokens]
     yield (

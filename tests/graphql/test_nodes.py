@@ -34,6 +34,8 @@ NO_NODES = {
     "Invitation": "of who is asked and who asks, and gone with the answer",
     "Job": "of administrators alone, who look after it where it is listed",
     "Session": "one's own, of which there is the list",
+    "ApiKey": "as `Session`",
+    "NewApiKey": "an `ApiKey`, the one time that its text is shown",
 }
 """Types that have an id and are no nodes, and why."""
 
