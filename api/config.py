@@ -26,6 +26,9 @@ from api.core.passwords import Passwords
 from api.core.refresh_tokens import RefreshTokens
 from api.core.second_step import SecondStep
 from api.core.tokens import Tokens
+from api.core.webhook_rules import WebhookRules
+from api.core.webhook_secrets import WebhookSecrets
+from api.core.webhook_targets import WebhookTargets
 from db.engine import DatabaseOptions, normalise_url, sqlite_address
 from db.files import PRIVATE_FILE, PRIVATE_FOLDER
 
@@ -237,6 +240,15 @@ class Settings(BaseSettings):
         Literal["here", "workers"],
         Field(description="`here`: the server does the jobs too; `workers`: only `twofold worker` does."),
     ] = "here"
+    webhook_private_addresses: Annotated[
+        bool, Field(description="Let webhooks lead to this machine and into private networks.")
+    ] = False
+    webhook_plain_http: Annotated[bool, Field(description="Let webhooks be sent without encryption, to `http://`.")] = (
+        False
+    )
+    webhook_seconds: Annotated[
+        float, Field(gt=0, description="How long the receiver of a webhook may take for one delivery.")
+    ] = 15.0
     body_limit_bytes: Annotated[Count, Field(description="Largest JSON body accepted.")] = 1024 * 1024
     request_head_seconds: Annotated[
         float, Field(gt=0, description="How long the head of a request may take to arrive.")
@@ -371,6 +383,11 @@ class Settings(BaseSettings):
     def mail_tokens(self) -> MailTokens:
         """Return the installation's way with tokens that travel by mail."""
         return MailTokens(self._secret)
+
+    def webhook_rules(self) -> WebhookRules:
+        """Return the installation's way with webhooks."""
+        targets = WebhookTargets(private=self.webhook_private_addresses, plain_http=self.webhook_plain_http)
+        return WebhookRules(WebhookSecrets(self._secret), targets)
 
     @property
     def links_begin_with(self) -> str:

@@ -20,6 +20,7 @@ from api.core.idempotency import MAX_KEY, read_key
 from api.core.identity import Identity
 from api.core.media_types import is_json
 from api.core.pages import PageArguments
+from api.core.webhook_rules import WebhookRules
 from api.schemas.pages import MAX_LIMIT, PageQuery
 from api.schemas.prices import price_of
 from api.schemas.scalars import Uuid
@@ -59,6 +60,12 @@ def get_identity(connection: HTTPConnection) -> Identity:
     """Return the installation's way with passwords and tokens."""
     identity: Identity = connection.app.state.identity
     return identity
+
+
+def get_webhook_rules(connection: HTTPConnection) -> WebhookRules:
+    """Return the installation's way with webhooks."""
+    rules: WebhookRules = connection.app.state.webhook_rules
+    return rules
 
 
 def caller_of(connection: HTTPConnection, actor: Actor) -> Caller:
@@ -297,6 +304,7 @@ WriteAnew = Annotated[UnitOfWork, Depends(_get_unit_of_work_anew, scope="functio
 LiveHub = Annotated[Hub, Depends(get_hub)]
 InstalledDatabase = Annotated[Database, Depends(get_database)]
 InstalledIdentity = Annotated[Identity, Depends(get_identity)]
+InstalledWebhookRules = Annotated[WebhookRules, Depends(get_webhook_rules)]
 ExpectedVersion = Annotated[Expected, Depends(_get_expected_version)]
 Id = Annotated[Uuid, Path(alias="id", description="The id.")]
 UserId = Annotated[Uuid, Path(description="The user's id.")]

@@ -32,6 +32,7 @@ TAGS = [
     {"name": "items", "description": "The things a team shares: what is to be done, bought, answered or kept."},
     {"name": "messages", "description": "Text in a workspace's room or in the thread of an item."},
     {"name": "changes", "description": "The numbered log of every change, in pages and live."},
+    {"name": "webhooks", "description": "Addresses that are told of the changes of a workspace, for its admins."},
     {"name": "security", "description": "The security log, for administrators."},
     {"name": "jobs", "description": "Mails and other work that waits for nobody, for administrators."},
     {"name": "service", "description": "For what watches the process: is it alive, is it ready."},

@@ -1,6 +1,6 @@
 """Shared by the REST routers: how lists, versions and errors are rendered."""
 
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from fastapi import APIRouter, Response
 from fastapi.routing import APIRoute
@@ -13,7 +13,6 @@ from api.problems import documented
 from api.schemas.pages import Listing
 from api.schemas.types import Output
 from db.models import Base
-from db.models.base import Edited
 from db.paging import Page
 
 Responses = dict[int | str, dict[str, Any]]
@@ -54,6 +53,14 @@ def operation_id(route: APIRoute) -> str:
     return route.name
 
 
+class Versioned(Protocol):
+    """What has a version: a row, or what was made of one."""
+
+    @property
+    def version(self) -> int:
+        """The version, which rises with each edit."""
+
+
 def resource_router(tag: str) -> APIRouter:
     """Return a router for one resource, with what all its operations share."""
     return APIRouter(
@@ -85,7 +92,7 @@ async def listing(kind: type[L], read: type[O], page: Page[M], request: Request)
     return kind(data=data, total=page.total, next_cursor=following)
 
 
-def tag_version(response: Response, row: Edited) -> None:
+def tag_version(response: Response, row: Versioned) -> None:
     """Set the `ETag` (RFC 9110, section 8.8.3): the version, for `If-Match` later."""
     response.headers["ETag"] = f'"{row.version}"'
 

@@ -6,7 +6,19 @@ import strawberry
 
 from api.schemas.items import ItemSort
 from api.schemas.messages import MessageSort
-from db.models import ChangeKind, EntityKind, ItemStatus, JobStatus, KeyAccess, Role, SecurityEventKind, UserRole
+from db.models import (
+    ChangeKind,
+    DeliveryStatus,
+    EntityKind,
+    ItemStatus,
+    JobStatus,
+    KeyAccess,
+    Role,
+    SecurityEventKind,
+    UserRole,
+    WebhookKind,
+    WebhookPause,
+)
 
 ENUMS: tuple[type[StrEnum], ...] = (
     ItemSort,
@@ -19,6 +31,9 @@ ENUMS: tuple[type[StrEnum], ...] = (
     ChangeKind,
     EntityKind,
     SecurityEventKind,
+    WebhookKind,
+    WebhookPause,
+    DeliveryStatus,
 )
 
 for _kind in ENUMS:

@@ -39,6 +39,7 @@ from graphql_schema.security import SecurityQuery
 from graphql_schema.sessions import SessionMutation, SessionQuery
 from graphql_schema.two_step import TwoStepMutation
 from graphql_schema.users import UserMutation, UserQuery
+from graphql_schema.webhooks import WebhookMutation, WebhookQuery
 from graphql_schema.workspaces import WorkspaceMutation, WorkspaceQuery
 
 ANSWERED_ONCE = (OperationType.QUERY, OperationType.MUTATION)
@@ -60,6 +61,7 @@ class Query(
     ItemQuery,
     MessageQuery,
     ChangeQuery,
+    WebhookQuery,
     JobQuery,
 ):
     """All queries."""
@@ -80,6 +82,7 @@ class Mutation(
     InvitationMutation,
     ItemMutation,
     MessageMutation,
+    WebhookMutation,
     JobMutation,
 ):
     """All mutations."""

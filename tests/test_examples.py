@@ -47,6 +47,8 @@ async def test_every_example_is_accepted(app: FastAPI, client: httpx.AsyncClient
     await send("request_password_reset", "POST", "/api/auth/request-password-reset")
     await send("change_email", "POST", "/api/auth/change-email")
     await send("create_api_key", "POST", "/api/auth/api-keys")
+    webhook = await send("create_webhook", "POST", "/api/webhooks")
+    await send("update_webhook", "PATCH", f"/api/webhooks/{webhook['id']}")
     ticket = (await send("create_stream_ticket", "POST", "/api/auth/stream-ticket"))["ticket"]
     # It is a ticket for the personal workspace, whose log ends before this number.
     stream = f"/api/workspaces/{user['personal_workspace_id']}/changes/stream"

@@ -39,6 +39,7 @@ from api.schemas import (
     sessions,
     two_step,
     users,
+    webhooks,
     workspaces,
 )
 from api.schemas.types import Input, Output
@@ -61,6 +62,7 @@ MODULES = (
     sessions,
     two_step,
     users,
+    webhooks,
     workspaces,
 )
 
@@ -92,6 +94,8 @@ NO_MODEL_INPUTS = {
     "ChangeQuery",
     "PageQuery",
     "SecurityEventQuery",
+    "WebhookDeliveryQuery",
+    "WebhookQuery",
 }
 """Query strings; in GraphQL these are arguments, compared operation by operation."""
 
@@ -114,6 +118,9 @@ REST_OUTPUTS: dict[str, type[Output]] = {
     "Message": messages.MessageRead,
     "Receipt": mail.Receipt,
     "User": users.UserRead,
+    "CreatedWebhook": webhooks.CreatedWebhook,
+    "Webhook": webhooks.WebhookRead,
+    "WebhookDelivery": webhooks.WebhookDeliveryRead,
     "Workspace": workspaces.WorkspaceRead,
 }
 """The output schema behind each GraphQL type that stands for a thing."""

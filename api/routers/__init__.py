@@ -19,6 +19,7 @@ from api.routers import (
     streams,
     two_step,
     users,
+    webhooks,
     workspaces,
 )
 
@@ -36,6 +37,7 @@ API_ROUTERS: Sequence[APIRouter] = (
     messages.router,
     changes.router,
     streams.router,
+    webhooks.router,
     jobs.router,
 )
 """Everything under `/api`."""

@@ -70,6 +70,22 @@ class Sweep(Work):
     day: date
 
 
+class DeliverWebhook(Work):
+    """Tell a webhook of what it was not told of yet."""
+
+    kind = "deliver_webhook"
+
+    webhook_id: UUID
+
+
+class Redeliver(Work):
+    """Send one change to a webhook again, whatever came after it."""
+
+    kind = "redeliver"
+
+    delivery_id: UUID
+
+
 class JobRead(Output):
     """A job: work that is done after the request that needs it, such as sending a mail."""
 

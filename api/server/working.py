@@ -6,7 +6,9 @@ from contextlib import asynccontextmanager
 
 from api.config import Settings
 from api.services.mail.post import OutboxPostman, Postman, SmtpPostman
+from api.services.work.courier import Courier
 from api.services.work.tools import Tools
+from api.services.work.waking import Waker
 from db.engine import Database
 
 
@@ -16,12 +18,14 @@ def tools_of(settings: Settings, database: Database) -> Tools:
     postman: Postman = OutboxPostman(database, domain)
     if settings.smtp_url is not None:
         postman = SmtpPostman(settings.smtp_url.get_secret_value(), settings.mail_from, domain)
+    courier = Courier(settings.webhook_rules(), seconds=settings.webhook_seconds)
     return Tools(
         database,
         postman,
         settings.mail_tokens(),
         settings.app_name,
         settings.links_begin_with,
+        courier,
         trash_days=settings.trash_days,
         security_log_days=settings.security_log_days,
     )
@@ -32,9 +36,10 @@ async def working(settings: Settings, database: Database) -> AsyncIterator[None]
     """Do jobs for the length of the block, or make ready to promise them where others do them."""
     await asyncio.to_thread(database.jobs)
     if settings.jobs == "workers":
-        yield
+        async with Waker(database).running():
+            yield
         return
     from api.services.work.worker import Worker  # noqa: PLC0415 - slow to import, and not needed by who only promises
 
-    async with Worker(tools_of(settings, database)).running():
+    async with Waker(database).running(), Worker(tools_of(settings, database)).running():
         yield

@@ -8,7 +8,8 @@ The order of locks is the same for every operation, so that no two of them ever 
    who locked an account makes and ends its sessions, API keys and second step, and nobody else does but the sweep,
    which waits for nobody;
 2. workspaces, by id: `enter`, `enter_invited`, and `enter_all_of` for all that an account belongs to;
-3. nothing more: what is in a workspace is written by whoever holds the workspace.
+3. nothing more: what is in a workspace is written by whoever holds the workspace. Only how far its webhooks are
+   is written by jobs, which lock one webhook and want nothing else; whoever edits one waits for them last.
 
 Foreign keys to an account wait for nobody but who changes its address or deletes it, and such a row is
 written last, when its transaction has nothing left to wait for. The same is true of a new id or address

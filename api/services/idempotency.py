@@ -26,11 +26,12 @@ from api.schemas.messages import MessageRead
 from api.schemas.sessions import RevokedSessions
 from api.schemas.types import Output
 from api.schemas.users import AccountRead
+from api.schemas.webhooks import WebhookDeliveryRead, WebhookRead
 from api.schemas.workspaces import MemberRead, WorkspaceRead
 from api.services import log
 from db.clock import utc_now
 from db.errors import ConstraintViolatedError
-from db.models import DoneRequest, Invitation, Item, Member, Message, User, Workspace
+from db.models import DoneRequest, Invitation, Item, Member, Message, User, Webhook, WebhookDelivery, Workspace
 from db.repositories import done_requests
 from db.unit_of_work import UnitOfWork
 
@@ -49,6 +50,8 @@ _ANSWERS: Mapping[type, type[Output]] = {
     Message: MessageRead,
     RevokedSessions: RevokedSessions,
     Receipt: Receipt,
+    Webhook: WebhookRead,
+    WebhookDelivery: WebhookDeliveryRead,
 }
 _KINDS: Mapping[str, type[Output]] = {row.__name__: read for row, read in _ANSWERS.items()}
 

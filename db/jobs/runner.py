@@ -6,7 +6,8 @@ DBOS lives in threads of its own, with an event loop of its own: on ours it woul
 
 import asyncio
 import random
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any, cast
 from uuid import UUID
 
@@ -46,13 +47,22 @@ class JobRunner:
     """Does the jobs of a database. A process has one at a time, as it has one DBOS."""
 
     def __init__(
-        self, url: URL, worker_id: str, handlers: Mapping[str, Handler], pauses: Sequence[float], *, at_once: int
+        self,
+        url: URL,
+        worker_id: str,
+        handlers: Mapping[str, Handler],
+        pauses: Sequence[float],
+        *,
+        at_once: int,
+        apart: Collection[str] = (),
     ) -> None:
         self._engine = engine.job_engine(url)
         self._worker_id = worker_id
         self._handlers = handlers
         self._pauses = pauses
+        # What takes no place of the others has none to wait for.
         self._places = asyncio.Semaphore(at_once)
+        self._apart = apart
         self._loop = asyncio.get_running_loop()
         # Tasks of the other loop, from the beginning of an attempt until its outcome is written down.
         self._at_work: set[asyncio.Task[Any]] = set()
@@ -88,9 +98,11 @@ class JobRunner:
         DBOS.register_queue(QUEUE, polling_interval_sec=POLL_SECONDS)
 
     def _register(self, kind: str, handler: Handler) -> None:
+        place = nullcontext() if kind in self._apart else self._places
+
         async def attempt(job_id: UUID, arguments: dict[str, Any]) -> dict[str, Any]:
             return await asyncio.wrap_future(
-                asyncio.run_coroutine_threadsafe(self._attempt(handler, job_id, arguments), self._loop)
+                asyncio.run_coroutine_threadsafe(self._attempt(handler, place, job_id, arguments), self._loop)
             )
 
         async def run(arguments: dict[str, Any]) -> None:
@@ -118,8 +130,10 @@ class JobRunner:
             self._at_work.discard(task)
             await DBOS.sleep_async(spread(pause))
 
-    async def _attempt(self, handler: Handler, job_id: UUID, arguments: dict[str, Any]) -> dict[str, Any]:
-        async with self._places:
+    async def _attempt(
+        self, handler: Handler, place: AbstractAsyncContextManager[None], job_id: UUID, arguments: dict[str, Any]
+    ) -> dict[str, Any]:
+        async with place:
             if self._closing:
                 # It ends here with its task, and begins again with whoever takes it up next.
                 await asyncio.Event().wait()

@@ -15,6 +15,7 @@ from db.models.sessions import UserSession
 from db.models.tombstones import Tombstone
 from db.models.two_step import RecoveryCode, SignInChallenge, TwoStep
 from db.models.users import User, UserRole
+from db.models.webhooks import DeliveryStatus, Webhook, WebhookDelivery, WebhookKind, WebhookPause
 from db.models.workspaces import Workspace
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "Base",
     "Change",
     "ChangeKind",
+    "DeliveryStatus",
     "DoneRequest",
     "EntityKind",
     "Invitation",
@@ -45,6 +47,10 @@ __all__ = [
     "User",
     "UserRole",
     "UserSession",
+    "Webhook",
+    "WebhookDelivery",
+    "WebhookKind",
+    "WebhookPause",
     "Worker",
     "Workspace",
 ]

@@ -35,6 +35,9 @@ class SecurityEventKind(StrEnum):
     ACCOUNT_DISABLED = "account_disabled"
     ACCOUNT_ENABLED = "account_enabled"
     ACCOUNT_DELETED = "account_deleted"
+    WEBHOOK_CREATED = "webhook_created"
+    WEBHOOK_DELETED = "webhook_deleted"
+    WEBHOOK_PAUSED = "webhook_paused"
 
 
 class SecurityEvent(Base):

@@ -36,7 +36,18 @@ async def page(session: ReadSession, request: PageRequest[Job], status: JobStatu
     return await fetch_page(session, _placed(session, statement), request)
 
 
-async def ended_before(session: ReadSession, moment: datetime, statuses: Sequence[JobStatus], limit: int) -> list[UUID]:
-    """Return some of the jobs that ended with one of the statuses before a moment."""
+async def is_open(session: ReadSession, job_id: UUID) -> bool:
+    """Return whether a job waits to be done or is being done."""
+    open_ones = (JobStatus.WAITING, JobStatus.RUNNING)
+    found = select(Job.id).where(Job.id == job_id, Job.status.in_(open_ones))
+    return await session.one_or_none(_placed(session, found)) is not None
+
+
+async def ended_before(
+    session: ReadSession, moment: datetime, statuses: Sequence[JobStatus], limit: int, *, kind: str | None = None
+) -> list[UUID]:
+    """Return some of the jobs, of one kind or any, that ended with one of the statuses before a moment."""
     statement = select(Job.id).where(Job.status.in_(statuses), Job.finished_at < moment).limit(limit)
+    if kind is not None:
+        statement = statement.where(Job.kind == kind)
     return list(await session.all(_placed(session, statement)))

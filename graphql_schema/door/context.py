@@ -16,7 +16,17 @@ from api.core.budget import Balance
 from api.core.errors import AppError, ErrorCode, forbidden
 from api.core.identity import Identity
 from api.core.pace import Pace
-from api.dependencies import caller_of, charge, get_database, get_hub, get_identity, header_of, identify
+from api.core.webhook_rules import WebhookRules
+from api.dependencies import (
+    caller_of,
+    charge,
+    get_database,
+    get_hub,
+    get_identity,
+    get_webhook_rules,
+    header_of,
+    identify,
+)
 from api.schemas.changes import ChangeQuery
 from api.server.request_log import RequestRecord, record_of
 from api.services.live.streams import Stream, open_stream
@@ -52,6 +62,11 @@ class Context(BaseContext):
     def identity(self) -> Identity:
         """The installation's way with passwords and tokens."""
         return get_identity(self._connection)
+
+    @property
+    def webhook_rules(self) -> WebhookRules:
+        """The installation's way with webhooks."""
+        return get_webhook_rules(self._connection)
 
     @property
     def database(self) -> Database:

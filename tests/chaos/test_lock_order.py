@@ -32,6 +32,7 @@ from tests.doors.authenticator import RECOVERY_CODE, write_second_step
 from tests.doors.door import Door, DoorError, RestDoor
 from tests.doors.people import PASSWORD, Person, World, make_person, sign_in
 from tests.doors.rows import Rows, put_back, take_rows
+from tests.doors.targets import make_webhook
 from tests.test_parity import SHARED, operations
 
 NO_WRITES = {"create_stream_ticket"}
@@ -74,6 +75,8 @@ class Scene:
     key: UUID
     asked: UUID
     challenge: str
+    webhook: UUID
+    delivery: UUID
 
     def calls(self) -> list[tuple[str, Person, dict[str, Any]]]:
         """Return what is raced: every writing operation, by and about those whom the others lock."""
@@ -124,6 +127,10 @@ class Scene:
             ("create_message", editor, {"data": {"id": chosen, "item_id": item["id"], "body": "New"}}),
             ("update_message", editor, {"id": str(self.message), "data": {"body": "Changed"}}),
             ("delete_message", root, {"id": str(self.message)}),
+            ("create_webhook", root, {"data": {"workspace_id": garden["id"], "url": "https://example.com/new"}}),
+            ("update_webhook", root, {"id": str(self.webhook), "data": {"paused": False}}),
+            ("delete_webhook", root, {"id": str(self.webhook)}),
+            ("redeliver", root, {"id": str(self.delivery)}),
         ]
 
 
@@ -147,6 +154,7 @@ async def make_scene(app: FastAPI, world: World) -> Scene:
         invited = _invitation(root.home, root, editor, INVITED)
         await uow.session.insert(asked, invited)
         await uow.session.execute(update(User).values(email_verified_at=utc_now()))
+        webhook, delivery = await make_webhook(uow, world.workspace)
     refresh_token, session = await sign_in(app, editor)
     challenge = await write_second_step(app, world.viewer.id)
     return Scene(
@@ -162,6 +170,8 @@ async def make_scene(app: FastAPI, world: World) -> Scene:
         key,
         asked.id,
         challenge,
+        webhook.id,
+        delivery.id,
     )
 
 
@@ -224,7 +234,7 @@ def test_every_writing_operation_is_raced() -> None:
     nobody = Person(uuid4(), "", "", "", uuid4(), uuid4(), SYSTEM)
     world = World(uuid4(), nobody, nobody, nobody, nobody, nobody)
     places = (uuid4(), uuid4(), uuid4(), uuid4(), uuid4())
-    scene = Scene(world, *places, nobody, "", uuid4(), uuid4(), uuid4(), "")
+    scene = Scene(world, *places, nobody, "", uuid4(), uuid4(), uuid4(), "", uuid4(), uuid4())
     assert {operation for operation, *_ in scene.calls()} == WRITING
     assert set(operations()) >= NO_WRITES | APART
 

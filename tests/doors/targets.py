@@ -21,9 +21,22 @@ from api.services.messages import create_message
 from api.services.workspaces import create_workspace
 from db.clock import utc_now
 from db.engine import Database
-from db.models import Invitation, MailPurpose, MailToken, Message, Role, User
+from db.models import (
+    DeliveryStatus,
+    Invitation,
+    MailPurpose,
+    MailToken,
+    Message,
+    Role,
+    User,
+    Webhook,
+    WebhookDelivery,
+    WebhookKind,
+    WebhookPause,
+)
 from db.models.base import new_id
 from db.repositories import users
+from db.unit_of_work import UnitOfWork
 from tests.doors.authenticator import write_second_step, write_set_up
 from tests.doors.people import Person, World, make_person, sign_in
 
@@ -49,6 +62,8 @@ class Target:
     waiting_job: UUID
     cancelled_job: UUID
     challenge: str
+    webhook: UUID
+    delivery: UUID
 
 
 @dataclass(frozen=True)
@@ -101,6 +116,7 @@ async def make_target(app: FastAPI, cast: Cast) -> Target:
             owner = await users.find(uow.session, outsider.id)
             assert owner is not None
             await uow.session.insert(_token(purpose, owner))
+        webhook, delivery = await make_webhook(uow, workspace)
         own_key, foreign_key = [
             (await create_api_key(uow, person.actor, ApiKeyCreate(name="Import"))).id
             for person in (cast.caller or founder, cast.bystander)
@@ -127,6 +143,8 @@ async def make_target(app: FastAPI, cast: Cast) -> Target:
         jobs[0],
         jobs[1],
         challenge,
+        webhook.id,
+        delivery.id,
     )
 
 
@@ -141,6 +159,30 @@ def _invitation(workspace: UUID, inviter: Person, email: str, token: str) -> Inv
         letter_id=new_id(),
         digest=digest_of(token),
     )
+
+
+async def make_webhook(uow: UnitOfWork, workspace_id: UUID) -> tuple[Webhook, WebhookDelivery]:
+    """Make a webhook that was told of the first change of its workspace. It is paused, so that no job writes for it."""
+    pause = WebhookPause.BY_ADMIN
+    webhook = Webhook(
+        id=new_id(), workspace_id=workspace_id, url="https://example.com/hook", seq=1, paused_reason=pause
+    )
+    now = utc_now()
+    delivery = WebhookDelivery(
+        id=new_id(),
+        webhook_id=webhook.id,
+        workspace_id=workspace_id,
+        seq=1,
+        kind=WebhookKind.MEMBER_CREATED,
+        status=DeliveryStatus.DELIVERED,
+        attempts=1,
+        status_code=204,
+        milliseconds=20,
+        first_attempt_at=now,
+        last_attempt_at=now,
+    )
+    await uow.session.insert(webhook, delivery)
+    return webhook, delivery
 
 
 def _token(purpose: MailPurpose, owner: User) -> MailToken:

@@ -20,6 +20,7 @@ from db.models import Invitation, MailPurpose, MailToken, User
 from tests.doors.authenticator import RECOVERY_CODE, write_second_step
 from tests.doors.door import Door, DoorError, GraphQLDoor, RestDoor
 from tests.doors.people import PASSWORD, Person, World
+from tests.doors.targets import make_webhook
 from tests.doors.things import last_seq, make_item, make_message, read_log, refused
 
 KEY = "0198c0de-0000-7000-8000-000000000000"
@@ -81,6 +82,13 @@ async def _call_of(operation: str, door: Door, world: World) -> dict[str, Any]:
     if operation == "revoke_api_key":
         made = await door.call("create_api_key", token=editor, data={"name": "Import"})
         return {"token": editor, "id": made["id"]}
+    if operation in ("update_webhook", "delete_webhook", "redeliver"):
+        async with door.app.state.database.write() as uow:
+            webhook, delivery = await make_webhook(uow, world.workspace)
+        more_of_it = (
+            {"data": {"description": "Changed"}, "expected_version": 1} if operation == "update_webhook" else {}
+        )
+        return {"token": admin, "id": str(delivery.id if operation == "redeliver" else webhook.id), **more_of_it}
     if operation.startswith("revoke_"):
         await door.call("login", data={"email": world.editor.email, "password": PASSWORD})
         newest, *_ = (await door.call("list_sessions", token=editor))["data"]
@@ -159,6 +167,9 @@ IDEMPOTENT = (
     "change_email",
     "disable_two_step",
     "reset_two_step",
+    "update_webhook",
+    "delete_webhook",
+    "redeliver",
 )
 WITHOUT = (
     "login",
@@ -167,6 +178,7 @@ WITHOUT = (
     "logout",
     "create_stream_ticket",
     "create_api_key",
+    "create_webhook",
     "begin_two_step",
     "enable_two_step",
     "renew_recovery_codes",

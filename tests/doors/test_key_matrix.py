@@ -101,6 +101,14 @@ verify_email             no    no     no    no    no
 request_password_reset   no    no     no    no    no
 reset_password           no    no     no    no    no
 change_email             no    no     no    no    no
+list_webhooks            no    ok     ok    none  none
+create_webhook           no    ok     ok    none  none
+create_webhook/personal  no    ok     ok    ok    ok
+get_webhook              no    ok     ok    none  none
+update_webhook           no    ok     ok    none  none
+delete_webhook           no    ok     ok    none  none
+list_webhook_deliveries  no    ok     ok    none  none
+redeliver                no    ok     ok    none  none
 list_jobs                no    no     no    no    no
 retry_job                no    no     no    no    no
 cancel_job               no    no     no    no    no

@@ -112,6 +112,14 @@ verify_email             ok         ok      ok      ok     ok        ok
 request_password_reset   ok         ok      ok      ok     ok        ok
 reset_password           ok         ok      ok      ok     ok        ok
 change_email             who        ok      ok      ok     ok        ok
+list_webhooks            who        no      no      ok     none      none
+create_webhook           who        no      no      ok     none      none
+create_webhook/personal  who        ok      ok      ok     ok        ok
+get_webhook              who        no      no      ok     none      none
+update_webhook           who        no      no      ok     none      none
+delete_webhook           who        no      no      ok     none      none
+list_webhook_deliveries  who        no      no      ok     none      none
+redeliver                who        no      no      ok     none      none
 list_jobs                who        no      no      no     no        ok
 retry_job                who        no      no      no     no        ok
 cancel_job               who        no      no      no     no        ok
@@ -242,6 +250,14 @@ CALLS: dict[str, Callable[[Cast, Target], Arguments]] = {
         "data": {"token": "password_reset", "password": PASSWORD, "password_confirm": PASSWORD}
     },
     "change_email": lambda _cast, _target: {"data": {"email": "new@example.com", "current_password": PASSWORD}},
+    "list_webhooks": lambda _cast, target: {"workspace_id": str(target.workspace)},
+    "create_webhook": lambda _cast, target: _in_workspace(target, url="https://example.com/new"),
+    "create_webhook/personal": lambda _cast, _target: {"data": {"url": "https://example.com/new"}},
+    "get_webhook": lambda _cast, target: {"id": str(target.webhook)},
+    "update_webhook": lambda _cast, target: {"id": str(target.webhook), "data": {"description": "Mine"}},
+    "delete_webhook": lambda _cast, target: {"id": str(target.webhook)},
+    "list_webhook_deliveries": lambda _cast, target: {"webhook_id": str(target.webhook)},
+    "redeliver": lambda _cast, target: {"id": str(target.delivery)},
     "list_jobs": lambda _cast, _target: {},
     "retry_job": lambda _cast, target: {"id": str(target.cancelled_job)},
     "cancel_job": lambda _cast, target: {"id": str(target.waiting_job)},

@@ -4,13 +4,17 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 from uuid import UUID
 
-from api.schemas.jobs import SendInvitation, SendMail, Sweep, TellOfSignIn, Work
+from api.schemas.jobs import DeliverWebhook, Redeliver, SendInvitation, SendMail, Sweep, TellOfSignIn, Work
+from api.services.work.delivering import deliver_webhook, redeliver
 from api.services.work.inviting import send_invitation
 from api.services.work.mailing import send_mail
 from api.services.work.notices import tell_of_sign_in
 from api.services.work.sweep import sweep
 from api.services.work.tools import Tools
 from db.jobs.runner import Handler
+
+APART = frozenset({DeliverWebhook.kind, Redeliver.kind})
+"""Kinds that see to it themselves how many are done at once: others must not wait for a receiver that hangs."""
 
 W = TypeVar("W", bound=Work)
 
@@ -23,6 +27,8 @@ def handlers(tools: Tools) -> Mapping[str, Handler]:
             _line(tools, SendInvitation, send_invitation),
             _line(tools, TellOfSignIn, tell_of_sign_in),
             _line(tools, Sweep, sweep),
+            _line(tools, DeliverWebhook, deliver_webhook),
+            _line(tools, Redeliver, redeliver),
         ]
     )
 

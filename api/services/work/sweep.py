@@ -12,7 +12,17 @@ from api.services.trash import empty_trash
 from api.services.work.tools import Tools
 from db.clock import utc_now
 from db.models import JobStatus
-from db.repositories import api_keys, invitations, jobs, mail_tokens, outbox, security_events, sessions, two_step
+from db.repositories import (
+    api_keys,
+    invitations,
+    jobs,
+    mail_tokens,
+    outbox,
+    security_events,
+    sessions,
+    two_step,
+    webhooks,
+)
 from db.session import WriteSession
 
 HOUR = timedelta(hours=3)
@@ -24,6 +34,7 @@ KEEP_KEYS = timedelta(days=30)
 """So long an expired API key is still listed, for who wonders why a program stopped."""
 
 KEEP_OUTBOX = timedelta(days=30)
+KEEP_DELIVERIES = timedelta(days=14)
 KEEP_DONE = timedelta(days=7)
 KEEP_DEAD = timedelta(days=90)
 BATCH = 500
@@ -40,7 +51,7 @@ def job_id_of(day: date) -> UUID:
 
 
 async def sweep(tools: Tools, _job_id: UUID, _data: Sweep) -> None:
-    """Remove what has expired: tokens, sessions, keys, invitations, mails, requests, jobs, entries, and the trash."""
+    """Remove what is over: tokens, sessions, keys, invitations, mails, requests, deliveries, jobs, and the trash."""
     now = utc_now()
     async with tools.database.write() as uow:
         await mail_tokens.remove_expired(uow.session, now - KEEP_TOKENS)
@@ -48,6 +59,7 @@ async def sweep(tools: Tools, _job_id: UUID, _data: Sweep) -> None:
         await two_step.remove_expired(uow.session, now - KEEP_TOKENS)
         await outbox.remove_before(uow.session, now - KEEP_OUTBOX)
         await forget_old_requests(uow, SYSTEM)
+        await webhooks.forget_deliveries(uow.session, now - KEEP_DELIVERIES)
     await _in_batches(tools, partial(sessions.remove_expired, moment=now - KEEP_SESSIONS, most=BATCH))
     if tools.security_log_days:
         oldest = now - timedelta(days=tools.security_log_days)

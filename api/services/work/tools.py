@@ -4,18 +4,20 @@ from dataclasses import dataclass
 
 from api.core.mail_tokens import MailTokens
 from api.services.mail.post import Postman
+from api.services.work.courier import Courier
 from db.engine import Database
 
 
 @dataclass(frozen=True)
 class Tools:
-    """The database, all that a mail needs, and how long things are kept."""
+    """The database, all that a mail or a webhook needs, and how long things are kept."""
 
     database: Database
     postman: Postman
     tokens: MailTokens
     app_name: str
     public_url: str
+    courier: Courier
     trash_days: int
     """0 keeps what lies there; so does that of the security log."""
     security_log_days: int

@@ -10,15 +10,16 @@ from datetime import date, timedelta
 
 import structlog
 
-from api.schemas.jobs import Sweep
+from api.schemas.jobs import DeliverWebhook, Sweep
 from api.services.jobs import enqueue
-from api.services.work.kinds import handlers
+from api.services.work.kinds import APART, handlers
 from api.services.work.sweep import day_of, job_id_of
 from api.services.work.tools import Tools
 from db.clock import utc_now
 from db.errors import DatabaseError
 from db.jobs.runner import JobRunner
-from db.repositories import workers
+from db.models import JobStatus
+from db.repositories import jobs, workers
 
 logger = structlog.get_logger("twofold.jobs")
 
@@ -31,6 +32,9 @@ PAUSES = (10.0, 60.0, 5 * 60.0, 30 * 60.0, 2 * 3600.0, 6 * 3600.0, 12 * 3600.0)
 
 AT_ONCE = 10
 
+KEEP_DELIVERING = timedelta(minutes=10)
+BATCH = 500
+
 
 class Worker:
     """Does jobs in this process for the length of a block."""
@@ -39,7 +43,7 @@ class Worker:
         self._database = tools.database
         # Never the name of one that was here before: whoever bears it now may still be at work.
         self.id = f"{socket.gethostname()[:150]}:{os.getpid()}:{secrets.token_hex(4)}"
-        self._runner = JobRunner(self._database.url, self.id, handlers(tools), PAUSES, at_once=AT_ONCE)
+        self._runner = JobRunner(self._database.url, self.id, handlers(tools), PAUSES, at_once=AT_ONCE, apart=APART)
         self._swept: date | None = None
 
     @asynccontextmanager
@@ -66,6 +70,7 @@ class Worker:
                 await self._take_over()
                 await asyncio.sleep(BEAT_SECONDS)
                 await self._say_present()
+                await self._forget()
             except DatabaseError as error:
                 logger.warning("a worker could not say that it is there", error=type(error).__name__)
                 await asyncio.sleep(BEAT_SECONDS)
@@ -78,6 +83,14 @@ class Worker:
             if self._swept != day_of(now):
                 await enqueue(uow, Sweep(day=day_of(now)), job_id=job_id_of(day_of(now)))
         self._swept = day_of(now)
+
+    async def _forget(self) -> None:
+        """Forget what woke webhooks a while ago: of a busy workspace that is a job for each second."""
+        moment = utc_now() - KEEP_DELIVERING
+        async with self._database.own_read("workers") as uow:
+            found = await jobs.ended_before(uow.session, moment, [JobStatus.DONE], BATCH, kind=DeliverWebhook.kind)
+        if found:
+            await self._database.jobs().forget(found)
 
     async def _take_over(self) -> None:
         """Let the jobs of workers that are gone go on."""
