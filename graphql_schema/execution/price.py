@@ -114,8 +114,8 @@ class Measurer:
             return self._size(node)
         if "ids" in definition.args:
             return self._number_of_ids(node)
-        if _is_introspection(parent) and is_list_type(get_nullable_type(definition.type)):
-            return _introspection_sizes(self.schema)[node.name.value]
+        if _is_introspection(parent):
+            return _introspection_sizes(self.schema).get(node.name.value, 1)
         return 1
 
     def _size(self, node: FieldNode) -> int:
@@ -179,21 +179,26 @@ def _is_introspection(type_: GraphQLNamedType | None) -> bool:
 
 @cache
 def _introspection_sizes(schema: GraphQLSchema) -> Mapping[str, float]:
-    """Return how long the lists of introspection are on the average."""
+    """Return how long the lists of introspection are on the average, and how often a type is one `ofType` another."""
     types = list(schema.type_map.values())
     outputs = [type_ for type_ in types if isinstance(type_, GraphQLObjectType | GraphQLInterfaceType)]
     fields = [each for type_ in outputs for each in type_.fields.values()]
-    inputs = [len(type_.fields) for type_ in types if isinstance(type_, GraphQLInputObjectType)]
+    arguments = [each for field_ in fields for each in field_.args.values()]
+    inputs = [each for type_ in types if isinstance(type_, GraphQLInputObjectType) for each in type_.fields.values()]
+    written = [str(each.type) for each in (*fields, *arguments, *inputs)]
+    # As `[Item!]!` is written, it is a chain of four types of which three are one of another.
+    wraps = sum(text.count("!") + text.count("[") for text in written)
     values = [len(type_.values) for type_ in types if isinstance(type_, GraphQLEnumType)]
     interfaces = sum(len(type_.interfaces) for type_ in outputs) / len(types)
     return {
         "types": len(types),
         "fields": len(fields) / len(types),
-        "args": sum(len(each.args) for each in fields) / len(fields),
-        "inputFields": sum(inputs) / len(types),
+        "args": len(arguments) / len(fields),
+        "inputFields": len(inputs) / len(types),
         "enumValues": sum(values) / len(types),
         "interfaces": interfaces,
         "possibleTypes": interfaces,
         "directives": len(schema.directives),
         "locations": 1,
+        "ofType": wraps / (len(written) + wraps),
     }
