@@ -2,17 +2,15 @@
 
 import hashlib
 import os
-import re
 import secrets
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
 from limits import RateLimitItem, parse
-from pydantic import AfterValidator, BeforeValidator, EmailStr, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import BeforeValidator, EmailStr, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from api.core.account_names import fold_address
 from api.core.attempts import RULES, Attempts, Limited
@@ -29,77 +27,26 @@ from api.core.tokens import Tokens
 from api.core.webhook_rules import WebhookRules
 from api.core.webhook_secrets import WebhookSecrets
 from api.core.webhook_targets import WebhookTargets
-from db.engine import DatabaseOptions, normalise_url, sqlite_address
+from api.setting_types import (
+    Count,
+    DatabaseUrl,
+    Origins,
+    PublicUrl,
+    Rate,
+    RedisUrl,
+    SecretKey,
+    SmtpUrl,
+    WebAddress,
+)
+from db.engine import DatabaseOptions, sqlite_address
 from db.files import PRIVATE_FILE, PRIVATE_FOLDER
 
-MIN_SECRET_BYTES = 32
 UNFINISHED_BODIES = 64
 """So many of the largest bodies may be half there in a process at once."""
 
 
 class SettingsError(Exception):
     """A setting is bad or missing; the message is one sentence that names it."""
-
-
-def _split(value: object) -> object:
-    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
-
-
-def _check_url(value: str | None) -> str | None:
-    if value is not None:
-        normalise_url(value)
-    return value
-
-
-def _check_redis(value: str | None) -> str | None:
-    if value is not None and not value.startswith(("redis://", "rediss://", "unix://")):
-        raise ValueError("it must begin with redis://, rediss:// or unix://")
-    return value
-
-
-def _check_origins(origins: list[str]) -> list[str]:
-    for origin in origins:
-        if origin != "*" and not re.fullmatch(r"[a-z][a-z0-9+.-]*://[^/?#@\s]+", origin):
-            raise ValueError(f"{origin} is no origin such as https://app.example.com")
-    return origins
-
-
-def _address(value: str) -> str:
-    if not value.startswith(("http://", "https://")):
-        raise ValueError("it must begin with http:// or https://")
-    return value.rstrip("/")
-
-
-def _public_address(value: str | None) -> str | None:
-    return None if value is None else _address(value)
-
-
-def _check_smtp(value: SecretStr | None) -> SecretStr | None:
-    if value is not None:
-        parts = urlsplit(value.get_secret_value())
-        if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
-            raise ValueError("it must be smtp:// or smtps://, and a host")
-        _ = parts.port  # raises ValueError for what is no port
-    return value
-
-
-def _check_secret(value: SecretStr | None) -> SecretStr | None:
-    # RFC 7518, section 3.2: a key for HS256 has at least the 256 bits of the hash.
-    if value is not None and len(value.get_secret_value().encode()) < MIN_SECRET_BYTES:
-        raise ValueError(f"it must have at least {MIN_SECRET_BYTES} characters")
-    return value
-
-
-def _check_rate(value: str) -> str:
-    try:
-        parse(value)
-    except ValueError as error:
-        raise ValueError("it must be a number per second, minute, hour or day, such as 10/minute") from error
-    return value
-
-
-Count = Annotated[int, Field(ge=1)]
-Rate = Annotated[str, AfterValidator(_check_rate)]
 
 
 class Settings(BaseSettings):
@@ -113,8 +60,7 @@ class Settings(BaseSettings):
     debug: Annotated[bool, Field(description="Log every SQL statement.")] = False
     data_dir: Annotated[Path, Field(description="Where the embedded database and the secret are kept.")] = Path("data")
     database_url: Annotated[
-        str | None,
-        AfterValidator(_check_url),
+        DatabaseUrl,
         Field(description="`postgresql://…`, or `sqlite:///` and a path; a SQLite file in DATA_DIR if not set."),
     ] = None
     database_pool_size: Annotated[
@@ -131,8 +77,7 @@ class Settings(BaseSettings):
         Count, Field(description="Most reads of a user at once, per process; further ones wait for their turn.")
     ] = 4
     redis_url: Annotated[
-        str | None,
-        AfterValidator(_check_redis),
+        RedisUrl,
         Field(description="`redis://…`: wakes the other processes and machines at once, instead of at the beat."),
     ] = None
     live_beat_seconds: Annotated[
@@ -148,8 +93,7 @@ class Settings(BaseSettings):
         int, Field(ge=0, description="Remove entries of the security log that are older; 0 to keep them.")
     ] = 365
     secret_key: Annotated[
-        SecretStr | None,
-        AfterValidator(_check_secret),
+        SecretKey,
         Field(
             description="Signs tokens and encrypts the secrets of two-step sign-in; "
             "made once and kept in DATA_DIR if not set."
@@ -159,10 +103,7 @@ class Settings(BaseSettings):
     port: Annotated[int, Field(ge=0, le=65535, description="Port to listen on.")] = 8000
     workers: Annotated[Count, Field(description="Server processes.")] = 1
     cors_origins: Annotated[
-        list[str],
-        NoDecode,
-        BeforeValidator(_split),
-        AfterValidator(_check_origins),
+        Origins,
         Field(description="Origins of browser apps, separated by commas; `*` for any."),
     ] = []
     hsts_seconds: Annotated[
@@ -220,8 +161,7 @@ class Settings(BaseSettings):
         ),
     ] = "20000000/minute"
     smtp_url: Annotated[
-        SecretStr | None,
-        AfterValidator(_check_smtp),
+        SmtpUrl,
         Field(
             description="`smtp://user:password@host:587`, or `smtps://…`: the mail server. "
             "If not set, mails stay in the outbox, which `twofold outbox` shows."
@@ -229,8 +169,7 @@ class Settings(BaseSettings):
     ] = None
     mail_from: Annotated[EmailStr, Field(description="The sender of mails.")] = "twofold@example.com"
     public_url: Annotated[
-        str | None,
-        AfterValidator(_public_address),
+        PublicUrl,
         Field(
             description="Where people reach your app: the links in mails begin with it. "
             "The address it listens on if not set."
@@ -276,8 +215,7 @@ class Settings(BaseSettings):
     ] = 4 * 1024 * 1024
     graphiql: Annotated[bool, Field(description="Serve GraphiQL to browsers at /graphql.")] = True
     assets_url: Annotated[
-        str,
-        AfterValidator(_address),
+        WebAddress,
         Field(description="Where browsers fetch the pages' scripts; a mirror of npm packages in closed networks."),
     ] = "https://cdn.jsdelivr.net/npm"
     graphql_introspection: Annotated[bool, Field(description="Let clients read the GraphQL schema.")] = True

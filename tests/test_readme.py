@@ -10,8 +10,9 @@ import httpx
 from pydantic import AfterValidator
 from pydantic.fields import FieldInfo
 
-from api.config import Settings, _check_rate
+from api.config import Settings
 from api.core.attempts import RULES, Limited
+from api.setting_types import check_rate
 from tests.live import LiveServer, serve
 
 ROOT = Path(__file__).parents[1]
@@ -74,7 +75,7 @@ def test_the_table_of_limits_is_that_of_the_code() -> None:
     table = README.split("| what | counted by | how often |")[1].split("\n\n")[0]
     assert table.splitlines()[2:] == expected
     # Whatever is a rate is in the table, and the other way round.
-    rates = {name for name, field in Settings.model_fields.items() if _check_rate in _validators(field)}
+    rates = {name for name, field in Settings.model_fields.items() if check_rate in _validators(field)}
     assert rates == {rule.setting for rule in RULES.values()}
 
 
