@@ -78,7 +78,7 @@ async def test_it_is_on_once_a_code_confirms_it(door: Door, world: World, clock:
 
 
 async def test_a_wrong_code_or_password_sets_nothing_up(door: Door, world: World, clock: Clock) -> None:
-    async with refused(door, "VALIDATION_ERROR") as refusal:
+    async with refused(door, "VALIDATION_ERROR", logged="wrong_password") as refusal:
         await door.call("begin_two_step", token=world.editor.token, data={"current_password": "Wrong horse 1"})
     assert refusal.details["fields"] == [{"path": "current_password", "message": "It is wrong"}]
     app = await begin(door, world, clock)
@@ -156,7 +156,7 @@ async def _kept(app: FastAPI) -> list[Any]:
 async def test_neither_half_of_the_proof_is_enough(door: Door, world: World, clock: Clock, operation: str) -> None:
     app = await switch_on(door, world.editor, clock)
     token = world.editor.token
-    async with refused(door, "VALIDATION_ERROR") as refusal:
+    async with refused(door, "VALIDATION_ERROR", logged="wrong_password") as refusal:
         await door.call(operation, token=token, data={"current_password": "Wrong horse 1", "code": app.next_code()})
     assert refusal.paths == {"current_password"}
     async with refused(door, "VALIDATION_ERROR", logged="second_step_failed") as refusal:
@@ -190,7 +190,7 @@ async def test_new_recovery_codes_end_the_old_ones(door: Door, world: World, clo
 async def test_an_administrator_switches_it_off_for_who_lost_everything(door: Door, world: World, clock: Clock) -> None:
     await switch_on(door, world.editor, clock)
     root, editor = world.administrator, str(world.editor.id)
-    account = await door.call("get_user", token=root.token, id=editor)
+    account = await door.call("get_account", token=root.token, id=editor)
     assert account["two_step_since"] is not None
     account = await door.call("reset_two_step", token=root.token, id=editor)
     assert account["two_step_since"] is None
