@@ -24,6 +24,7 @@ def letter(recipient: str = "ada@example.com", kind: LetterKind = LetterKind.WEL
         app_name="Tom & Söhne",
         link="https://app.example.com/x#token=1",
         lifetime="1 h",
+        until="2026-02-07 08:30",
         at="2026-01-31 08:30",
         device="Firefox on Linux",
         address="192.0.2.1",
@@ -42,13 +43,16 @@ async def test_every_letter_arrives_as_text_and_as_html(kind: LetterKind) -> Non
     assert (mail["From"], mail["To"]) == ("team@mail.example.org", "ada@example.com")
     assert mail["Message-ID"] == f"<{JOB}@mail.example.org>"
     assert mail["Auto-Submitted"] == "auto-generated"
-    is_notice = kind is LetterKind.NEW_SIGN_IN
+    details = {
+        LetterKind.NEW_SIGN_IN: ("2026-01-31 08:30", "Firefox on Linux", "192.0.2.1"),
+        LetterKind.INVITATION: ("2026-02-07 08:30",),
+    }
     text, html = (_content(part) for part in mail.get_payload())
     assert "Tom & Söhne" in text
     assert "Tom &amp; Söhne" in html
     for content in (text, html):
         assert "https://app.example.com/x#token=1" in content
-        for detail in ("2026-01-31 08:30", "Firefox on Linux", "192.0.2.1") if is_notice else ("1 h",):
+        for detail in details.get(kind, ("1 h",)):
             assert detail in content
         assert "Subject" not in content
 
