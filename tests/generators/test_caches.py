@@ -44,5 +44,5 @@ def test_apollo_client(workshop: Workshop, server: LiveServer) -> None:
             ["Adze of Grace", "Hoe of Grace"],
         ],
         "members": [[True, "ADMIN", True]],
-        "changes": 5,
+        "changes": 6,
     }

@@ -35,6 +35,9 @@ NO_NODES = {
     "Job": "of administrators alone, who look after it where it is listed",
     "Session": "one's own, of which there is the list",
     "ApiKey": "as `Session`",
+    "Webhook": "of the admins of a workspace, who look after it where it is listed",
+    "CreatedWebhook": "a `Webhook`, the one time that its secret is shown",
+    "WebhookDelivery": "as `Webhook`",
     "NewApiKey": "an `ApiKey`, the one time that its text is shown",
 }
 """Types that have an id and are no nodes, and why."""
