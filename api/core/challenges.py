@@ -6,11 +6,12 @@ no look into the database and no attempt of anybody, and who reads the database 
 
 import base64
 import binascii
-import hashlib
 import hmac
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
+
+from api.core.derived_keys import derived_key
 
 PREFIX = "tfc_"
 """What scanners for leaked secrets know it by."""
@@ -39,7 +40,7 @@ class Challenges:
     """Makes and reads challenges with one secret."""
 
     def __init__(self, secret: str) -> None:
-        self._key = hashlib.blake2b(secret.encode(), digest_size=32, person=b"challenges").digest()
+        self._key = derived_key(secret, b"challenges")
 
     def of(self, challenge_id: UUID, user_id: UUID) -> Challenge:
         """Return the challenge that belongs to a row."""

@@ -9,13 +9,14 @@ import hashlib
 import hmac
 from uuid import UUID
 
+from api.core.derived_keys import derived_key
+
 
 class MailTokens:
     """Makes tokens with one secret."""
 
     def __init__(self, secret: str) -> None:
-        # A key of its own, so that no value which is signed elsewhere can ever be one of these.
-        self._key = hashlib.blake2b(secret.encode(), digest_size=32, person=b"mail tokens").digest()
+        self._key = derived_key(secret, b"mail tokens")
 
     def of(self, job_id: UUID) -> str:
         """Return the token of a job: 256 bits that nobody can guess, as 43 characters for a link."""

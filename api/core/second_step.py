@@ -6,7 +6,6 @@ the database, or a copy of it, has no second step of anybody. And both are bound
 somebody puts beside another account opens nothing.
 """
 
-import hashlib
 import hmac
 import os
 import re
@@ -20,6 +19,8 @@ import structlog
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pyotp.exceptions import OTPVerificationError
+
+from api.core.derived_keys import derived_key
 
 logger = structlog.get_logger("twofold.second_step")
 
@@ -41,8 +42,8 @@ class SecondStep:
     """Makes and checks secrets and codes with one key; `issuer` is how an app calls this installation."""
 
     def __init__(self, secret: str, *, issuer: str) -> None:
-        self._vault = AESGCM(_key(secret, b"two-step secrets"))
-        self._recovery_key = _key(secret, b"recovery codes")
+        self._vault = AESGCM(derived_key(secret, b"two-step secrets"))
+        self._recovery_key = derived_key(secret, b"recovery codes")
         self._issuer = issuer
 
     def new_secret(self) -> str:
@@ -94,8 +95,3 @@ def is_of_app(code: str) -> bool:
 
 def _compact(code: str) -> str:
     return "".join(unicodedata.normalize("NFKC", code).lower().split())
-
-
-def _key(secret: str, purpose: bytes) -> bytes:
-    # One for each purpose, so that nothing which is made for one can ever pass for another.
-    return hashlib.blake2b(secret.encode(), digest_size=32, person=purpose).digest()

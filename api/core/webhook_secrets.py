@@ -4,9 +4,10 @@ A secret is made from the webhook's id, so that the database holds none, and a c
 """
 
 import base64
-import hashlib
 import hmac
 from uuid import UUID
+
+from api.core.derived_keys import derived_key
 
 PREFIX = "whsec_"
 
@@ -15,8 +16,7 @@ class WebhookSecrets:
     """Makes secrets with one secret. Another one of these changes all of those."""
 
     def __init__(self, secret: str) -> None:
-        # A key of its own, so that no value which is made elsewhere can ever be one of these.
-        self._key = hashlib.blake2b(secret.encode(), digest_size=32, person=b"webhooks").digest()
+        self._key = derived_key(secret, b"webhooks")
 
     def of(self, webhook_id: UUID) -> str:
         """Return the secret of a webhook: 256 bits, spelled as Standard Webhooks has it."""
