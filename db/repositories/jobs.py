@@ -36,11 +36,11 @@ async def page(session: ReadSession, request: PageRequest[Job], status: JobStatu
     return await fetch_page(session, _placed(session, statement), request)
 
 
-async def is_open(session: ReadSession, job_id: UUID) -> bool:
-    """Return whether a job waits to be done or is being done."""
+async def open_among(session: ReadSession, ids: Sequence[UUID]) -> set[UUID]:
+    """Return those of the jobs that wait to be done or are being done."""
     open_ones = (JobStatus.WAITING, JobStatus.RUNNING)
-    found = select(Job.id).where(Job.id == job_id, Job.status.in_(open_ones))
-    return await session.one_or_none(_placed(session, found)) is not None
+    found = select(Job.id).where(Job.id.in_(ids), Job.status.in_(open_ones))
+    return set(await session.all(_placed(session, found)))
 
 
 async def ended_before(

@@ -72,6 +72,7 @@ class Waker:
             # The next beat tries again.
             return
         except Exception:
+            # Whatever it is: all webhooks of the process live by it, and the next beat tries again.
             logger.exception("webhooks were not woken")
 
 
@@ -79,7 +80,9 @@ async def wake_webhooks(database: Database, workspace_ids: Collection[UUID] | No
     """Promise a job for each webhook of these workspaces, or of any, that is behind and that nobody is at."""
     async with database.own_read("webhooks") as uow:
         found = await webhooks.behind(uow.session, utc_now(), BATCH, workspace_ids)
-        idle = [one.id for one in found if one.job_id is None or not await jobs.is_open(uow.session, one.job_id)]
+        promised = [one.job_id for one in found if one.job_id is not None]
+        busy = await jobs.open_among(uow.session, promised) if promised else set()
+        idle = [one.id for one in found if one.job_id not in busy]
     for webhook_id in idle:
         async with database.write() as uow:
             await _wake(uow, webhook_id)
@@ -90,5 +93,5 @@ async def _wake(uow: UnitOfWork, webhook_id: UUID) -> None:
     webhook = await webhooks.lock(uow.session, webhook_id)
     if webhook is None or webhook.paused or (webhook.next_attempt_at or utc_now()) > utc_now():
         return
-    if webhook.job_id is None or not await jobs.is_open(uow.session, webhook.job_id):
+    if webhook.job_id is None or not await jobs.open_among(uow.session, [webhook.job_id]):
         await promise(uow, webhook)
