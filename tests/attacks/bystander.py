@@ -19,7 +19,9 @@ from statistics import median
 from typing import Any
 from urllib.parse import urlsplit
 
-PAUSE_SECONDS = 0.01
+PAUSE_SECONDS = 0.05
+"""Between two questions: somebody who asks all the time would be most of what the server does."""
+
 TIMEOUT_SECONDS = 60
 HEALTH, LIST = "/health", "/api/items"
 
@@ -63,9 +65,9 @@ class Bystander:
 
 
 @asynccontextmanager
-async def standing_by(url: str, token: str) -> AsyncIterator[Bystander]:
-    """Let a bystander ask for the length of the block."""
-    command = (sys.executable, "-m", "tests.attacks.bystander", url, token)
+async def standing_by(url: str, token: str, pause: float = PAUSE_SECONDS) -> AsyncIterator[Bystander]:
+    """Let a bystander ask for the length of the block, with so many seconds between two questions."""
+    command = (sys.executable, "-m", "tests.attacks.bystander", url, token, str(pause))
     process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, limit=64 * 1024 * 1024)
     try:
         yield Bystander(process)
@@ -78,13 +80,14 @@ async def standing_by(url: str, token: str) -> AsyncIterator[Bystander]:
 class _Asker(threading.Thread):
     """Asks for one address again and again."""
 
-    def __init__(self, url: str, path: str, token: str) -> None:
+    def __init__(self, url: str, path: str, token: str, pause: float) -> None:
         super().__init__(daemon=True)
-        self._address, self._path = urlsplit(url).netloc, path
+        self._address, self._path, self._pause = urlsplit(url).netloc, path, pause
         self._headers = {"Authorization": f"Bearer {token}"}
         self._seconds: list[float] = []
         self._failures: list[str] = []
         self._asked = threading.Condition()
+        self._hurry = threading.Event()
         self.start()
 
     def run(self) -> None:
@@ -104,7 +107,7 @@ class _Asker(threading.Thread):
                 self._seconds.append(time.perf_counter() - begin)
                 self._failures += [failure] if failure else []
                 self._asked.notify_all()
-            time.sleep(PAUSE_SECONDS)
+            self._hurry.wait(self._pause)
 
     @property
     def answered(self) -> int:
@@ -113,8 +116,11 @@ class _Asker(threading.Thread):
 
     def waits(self, answered: int) -> dict[str, Any]:
         """Return what happened since the last look, after the question that followed so many answers is answered."""
+        # Who is asked how it goes does not rest before the answer.
+        self._hurry.set()
         with self._asked:
             self._asked.wait_for(lambda: self.answered > answered + 1)
+            self._hurry.clear()
             found = {"seconds": self._seconds, "failures": self._failures}
             self._seconds, self._failures = [], []
         return found
@@ -122,8 +128,8 @@ class _Asker(threading.Thread):
 
 def main() -> None:
     """Ask, and tell how it went whenever a line comes in."""
-    url, token = sys.argv[1:]
-    askers = {path: _Asker(url, path, token) for path in (HEALTH, LIST)}
+    url, token, pause = sys.argv[1:]
+    askers = {path: _Asker(url, path, token, float(pause)) for path in (HEALTH, LIST)}
     for _ in sys.stdin:
         # Of both at the same moment, so that one is not waited for after the other.
         answered = {path: asker.answered for path, asker in askers.items()}

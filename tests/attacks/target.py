@@ -13,7 +13,7 @@ import httpx
 from api.core.actor import UserActor
 from db.engine import Database
 from db.models import UserRole
-from tests.attacks.bystander import Bystander, standing_by
+from tests.attacks.bystander import PAUSE_SECONDS, Bystander, standing_by
 from tests.live import NO_CERTIFICATES, LiveServer, serve
 from tests.streams.crowds import Place, write_items
 
@@ -45,7 +45,13 @@ class Target:
 
 @asynccontextmanager
 async def under_attack(
-    address: str, folder: Path, *, items: int = 120, texts: int = 100, **environment: Any
+    address: str,
+    folder: Path,
+    *,
+    items: int = 120,
+    texts: int = 100,
+    pause: float = PAUSE_SECONDS,
+    **environment: Any,
 ) -> AsyncIterator[Target]:
     """Start a server whose attacker has `items` items, `texts` of them with as long a text as may be."""
     async with serve(address, folder, LOG_FORMAT="json", **environment) as server:
@@ -58,7 +64,7 @@ async def under_attack(
             await write_items(database, quiet, 20)
         finally:
             await database.dispose()
-        async with standing_by(server.url, quiet.token) as bystander:
+        async with standing_by(server.url, quiet.token, pause) as bystander:
             yield Target(server, attacker, bystander)
 
 

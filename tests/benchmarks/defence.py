@@ -27,6 +27,7 @@ from tests.benchmarks.each_database import on_each_database
 from tests.streams.crowds import memory, reset_peak
 
 ITEMS = 20_000
+PAUSE_SECONDS = 0.01
 CONNECTIONS = 2
 
 DEFAULTS: dict[str, Any] = {"RATE_LIMITS": "true", "PASSWORD_MEMORY_KIB": "65536"}
@@ -35,7 +36,7 @@ DEFAULTS: dict[str, Any] = {"RATE_LIMITS": "true", "PASSWORD_MEMORY_KIB": "65536
 
 async def measure(seconds: float, word: str, name: str, address: str, folder: Path) -> None:
     """Print the table of one database."""
-    async with under_attack(address, folder, items=ITEMS, **DEFAULTS) as target:
+    async with under_attack(address, folder, items=ITEMS, pause=PAUSE_SECONDS, **DEFAULTS) as target:
         await asyncio.sleep(seconds)
         _print(name, "nothing", "", "", await target.bystander.waits())
         async with httpx.AsyncClient(base_url=target.url, timeout=120) as client:
