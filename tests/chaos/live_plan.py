@@ -20,7 +20,7 @@ class Size:
 
 
 SMALL = Size(writers=4, changes=150, subscribers=12, cut_after=10, kills=1, redis_stops=1, limit_seconds=120)
-FULL = Size(writers=8, changes=5000, subscribers=60, cut_after=100, kills=4, redis_stops=3, limit_seconds=360)
+FULL = Size(writers=8, changes=5000, subscribers=60, cut_after=100, kills=4, redis_stops=3, limit_seconds=600)
 WORKSPACES = 3
 
 

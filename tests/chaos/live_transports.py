@@ -102,18 +102,19 @@ async def by_rest_sse(place: Place) -> AsyncGenerator[Entry, None]:
 
 
 async def by_polling(place: Place) -> AsyncGenerator[Entry, None]:
-    """Ask for the next page again and again."""
+    """Ask for page after page, and after the last one rest for a moment, as whoever polls does."""
     address = f"{place.url}/api/workspaces/{place.workspace}/changes"
     after = place.after
     while True:
-        query = {"after": after, "limit": 1 + place.choice}
+        limit = 1 + place.choice
+        query = {"after": after, "limit": limit}
         response = await place.client.get(address, params=query, headers=place.headers)
         assert response.status_code == httpx.codes.OK, response.text
         page = response.json()["data"]
         for change in page:
             yield _from_rest(change)
             after = change["seq"]
-        if not page:
+        if len(page) < limit:
             await asyncio.sleep(POLL_SECONDS)
 
 
