@@ -19,7 +19,7 @@ test: $(VENV)/installed-dev ## Run the tests
 	@$(BIN)/pytest $(ARGS)
 
 chaos: $(VENV)/installed-dev ## Pull every plug at full size (about a quarter of an hour); CHAOS_SEED=… replays a run
-	@CHAOS=full $(BIN)/pytest --numprocesses=0 --capture=no tests/chaos/test_live_chaos.py tests/chaos/test_slow_client.py \
+	@CHAOS=full $(BIN)/pytest -rP tests/chaos/test_live_chaos.py tests/chaos/test_slow_client.py tests/chaos/test_lock_order.py \
 		tests/chaos/test_sqlite_writers.py tests/streams/test_idle.py tests/streams/test_fold.py $(ARGS)
 
 check: lint types imports snapshots test ## What CI runs

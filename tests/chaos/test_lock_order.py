@@ -1,6 +1,7 @@
 """No two operations ever wait for each other, and whichever comes first, nothing is left without an owner."""
 
 import asyncio
+import os
 from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
@@ -31,9 +32,11 @@ from tests.chaos.waiting import LIMIT_SECONDS
 from tests.doors.authenticator import RECOVERY_CODE, write_second_step
 from tests.doors.door import Door, DoorError, RestDoor
 from tests.doors.people import PASSWORD, Person, World, make_person, sign_in
-from tests.doors.rows import Rows, put_back, take_rows
+from tests.doors.rows import Rows, keep, put_back, take_rows
 from tests.doors.targets import make_webhook
 from tests.test_parity import SHARED, operations
+
+FULL = os.environ.get("CHAOS") == "full"
 
 NO_WRITES = {"create_stream_ticket"}
 """Operations that are sent with POST and write nothing."""
@@ -55,6 +58,10 @@ APART = {
 }
 """Operations that lock nothing, or their own account and nothing more, or a mail's token and then its one account:
 nobody who has that wants the token."""
+
+ENDING = {"delete_user", "update_user", "delete_workspace", "remove_member", "delete_item", "accept_invitation"}
+"""Operations that lock most or end what others rely on: these are raced with all others always, and in a chaos run
+all with all."""
 
 WRITING = {name for name in SHARED if name not in NO_WRITES | APART and not name.startswith(("get_", "list_"))}
 
@@ -197,6 +204,10 @@ async def answer(door: Door, call: tuple[str, Person, dict[str, Any]]) -> str:
     return "OK"
 
 
+TOLD = ("users", "workspaces", "members", "items", "messages", "changes")
+"""The tables whose rows a pair of operations could leave in a state that no order of the two explains."""
+
+
 def orphans(rows: Rows) -> list[Any]:
     """Return the live workspaces without a living admin, and the memberships of deleted users."""
     deleted = {user["id"] for user in rows["users"] if user["deleted_at"]}
@@ -244,17 +255,19 @@ async def test_of_all_pairs_of_operations_none_is_a_deadlock_and_none_leaves_an_
     app: FastAPI, rest: RestDoor, world: World
 ) -> None:
     scene = await make_scene(app, world)
-    fresh = await take_rows(app)
-    assert (orphans(fresh), told(fresh)) == ([], present(fresh))
+    fresh = await keep(app)
+    assert (orphans(fresh.rows), told(fresh.rows)) == ([], present(fresh.rows))
     with in_lockstep(app.state.database) as current:
         for one, other in combinations_with_replacement(scene.calls(), 2):
+            if not FULL and not ENDING & {one[0], other[0]}:
+                continue
             current.append(Lockstep())
             async with asyncio.timeout(LIMIT_SECONDS):
                 answers = await current[-1].race(answer(rest, one), answer(rest, other))
             pair = f"{one[0]} by {one[1].name}, {other[0]} by {other[1].name}: {answers}"
             assert not {"UNAVAILABLE", "INTERNAL_ERROR"} & set(answers), pair
             assert "OK" in answers, pair
-            rows = await take_rows(app)
+            rows = await take_rows(app, *TOLD)
             assert orphans(rows) == [], pair
             assert told(rows) == present(rows), pair
             await put_back(app, fresh)
