@@ -1,8 +1,6 @@
 """Settings: environment variables or `.env`. With none set, Twofold runs."""
 
 import hashlib
-import os
-import secrets
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -20,6 +18,8 @@ from api.core.connection_limits import ConnectionLimits
 from api.core.counters import Counters
 from api.core.identity import Identity
 from api.core.mail_tokens import MailTokens
+from api.core.oidc.provider import OidcOptions, Provider
+from api.core.oidc.sign_ins import SignIns
 from api.core.passwords import Passwords
 from api.core.refresh_tokens import RefreshTokens
 from api.core.second_step import SecondStep
@@ -27,26 +27,27 @@ from api.core.tokens import Tokens
 from api.core.webhook_rules import WebhookRules
 from api.core.webhook_secrets import WebhookSecrets
 from api.core.webhook_targets import WebhookTargets
+from api.kept_secret import SettingsError, kept_secret
 from api.setting_types import (
+    ClientId,
+    ClientSecret,
     Count,
     DatabaseUrl,
+    Issuer,
     Origins,
     PublicUrl,
     Rate,
+    RedirectAddresses,
     RedisUrl,
+    Scopes,
     SecretKey,
     SmtpUrl,
     WebAddress,
 )
 from db.engine import DatabaseOptions, sqlite_address
-from db.files import PRIVATE_FILE, PRIVATE_FOLDER
 
 UNFINISHED_BODIES = 64
 """So many of the largest bodies may be half there in a process at once."""
-
-
-class SettingsError(Exception):
-    """A setting is bad or missing; the message is one sentence that names it."""
 
 
 class Settings(BaseSettings):
@@ -112,6 +113,29 @@ class Settings(BaseSettings):
     registration: Annotated[
         Literal["open", "closed"], Field(description="`closed`: administrators alone create accounts.")
     ] = "open"
+    oidc_issuer: Annotated[
+        Issuer,
+        Field(description="The discovery address of an OpenID Connect provider, to sign in with; none if not set."),
+    ] = None
+    oidc_client_id: Annotated[ClientId, Field(description="What the provider calls this installation.")] = None
+    oidc_client_secret: Annotated[
+        ClientSecret, Field(description="The secret that goes with it; not set for a public client.")
+    ] = None
+    oidc_redirect_uris: Annotated[
+        RedirectAddresses,
+        Field(
+            description="Where the provider may send people back to, as registered there, separated by commas; "
+            "for GraphiQL its own address."
+        ),
+    ] = []
+    oidc_scopes: Annotated[Scopes, Field(description="What the provider is asked for.")] = "openid email profile"
+    oidc_name: Annotated[str, Field(min_length=1, description="What the button in GraphiQL calls the provider.")] = (
+        "single sign-on"
+    )
+    oidc_registration: Annotated[
+        Literal["open", "closed"] | None,
+        Field(description="Whether whom the provider knows gets an account; as REGISTRATION if not set."),
+    ] = None
     admin_email: Annotated[
         EmailStr, BeforeValidator(fold_address), Field(description="The first administrator's address.")
     ] = "admin@example.com"
@@ -143,6 +167,10 @@ class Settings(BaseSettings):
     second_step_attempts_per_address: Annotated[
         Rate, Field(description="Codes tried at the second step from one address, right ones included.")
     ] = "30/minute"
+    oidc_attempts_per_address: Annotated[
+        Rate,
+        Field(description="Sign-ins with the provider from one address; to begin counts, and so does to complete."),
+    ] = "60/minute"
     sign_ups_per_address: Annotated[Rate, Field(description="Accounts created from one address by its own people.")] = (
         "20/hour"
     )
@@ -299,7 +327,7 @@ class Settings(BaseSettings):
 
     @property
     def _secret(self) -> str:
-        return self.secret_key.get_secret_value() if self.secret_key else _kept_secret(self.data_dir)
+        return self.secret_key.get_secret_value() if self.secret_key else kept_secret(self.data_dir)
 
     def identity(self) -> Identity:
         """Return the installation's way with passwords, tokens and newcomers."""
@@ -321,6 +349,20 @@ class Settings(BaseSettings):
     def mail_tokens(self) -> MailTokens:
         """Return the installation's way with tokens that travel by mail."""
         return MailTokens(self._secret)
+
+    def oidc_provider(self) -> Provider | None:
+        """Return the provider to sign in with, if there is one. Nobody asks it anything yet."""
+        if self.oidc_issuer is None or self.oidc_client_id is None:
+            return None
+        options = OidcOptions(
+            self.oidc_issuer,
+            self.oidc_client_id,
+            self.oidc_client_secret.get_secret_value() if self.oidc_client_secret else None,
+            self.oidc_scopes,
+            self.oidc_redirect_uris,
+            registration_open=(self.oidc_registration or self.registration) == "open",
+        )
+        return Provider(options, SignIns(self._secret))
 
     def webhook_rules(self) -> WebhookRules:
         """Return the installation's way with webhooks."""
@@ -352,25 +394,3 @@ def load_settings() -> Settings:
         name = str(first["loc"][0]).upper()
         problem = first["msg"].removeprefix("Value error, ").rstrip(".")
         raise SettingsError(f"The setting {name} is not valid: {problem}.") from None
-
-
-def _kept_secret(folder: Path) -> str:
-    """Return the secret kept in the data folder; the first process to come makes it."""
-    path = folder / "secret_key"
-    try:
-        folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
-        draft = folder / f"secret_key.{secrets.token_hex(8)}"
-        if not path.exists():
-            try:
-                with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE), "w") as file:
-                    file.write(secrets.token_urlsafe(48))
-                # A link is made whole or not at all: no process ever reads half a secret.
-                path.hardlink_to(draft)
-            except FileExistsError:
-                pass
-            finally:
-                draft.unlink(missing_ok=True)
-        return path.read_text().strip()
-    except OSError as error:
-        problem = error.strerror or str(error)
-        raise SettingsError(f"The folder in DATA_DIR, {folder}, cannot hold the secret key: {problem}.") from error

@@ -19,6 +19,7 @@ from api.core.errors import AppError, ErrorCode, invalid
 from api.core.idempotency import MAX_KEY, read_key
 from api.core.identity import Identity
 from api.core.media_types import is_json
+from api.core.oidc.provider import Provider
 from api.core.pages import PageArguments
 from api.core.webhook_rules import WebhookRules
 from api.schemas.pages import MAX_LIMIT, PageQuery
@@ -60,6 +61,12 @@ def get_identity(connection: HTTPConnection) -> Identity:
     """Return the installation's way with passwords and tokens."""
     identity: Identity = connection.app.state.identity
     return identity
+
+
+def get_oidc_provider(connection: HTTPConnection) -> Provider | None:
+    """Return the provider to sign in with, if there is one."""
+    provider: Provider | None = connection.app.state.oidc_provider
+    return provider
 
 
 def get_webhook_rules(connection: HTTPConnection) -> WebhookRules:
@@ -304,6 +311,7 @@ WriteAnew = Annotated[UnitOfWork, Depends(_get_unit_of_work_anew, scope="functio
 LiveHub = Annotated[Hub, Depends(get_hub)]
 InstalledDatabase = Annotated[Database, Depends(get_database)]
 InstalledIdentity = Annotated[Identity, Depends(get_identity)]
+InstalledProvider = Annotated[Provider | None, Depends(get_oidc_provider)]
 InstalledWebhookRules = Annotated[WebhookRules, Depends(get_webhook_rules)]
 ExpectedVersion = Annotated[Expected, Depends(_get_expected_version)]
 Id = Annotated[Uuid, Path(alias="id", description="The id.")]

@@ -100,6 +100,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.database = database
     app.state.identity = settings.identity()
     app.state.budget = settings.general_budget()
+    app.state.oidc_provider = settings.oidc_provider()
     app.state.webhook_rules = settings.webhook_rules()
     app.state.hub = hub
     app.state.shared_results = shared_results

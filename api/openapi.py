@@ -22,8 +22,8 @@ from `POST /api/auth/api-keys` instead.
 TAGS = [
     {
         "name": "auth",
-        "description": "Signing in, in two steps if wanted, sessions, API keys, proving an address by mail, and "
-        "tickets for event streams.",
+        "description": "Signing in, in two steps or with a provider if wanted, sessions, API keys, proving an address "
+        "by mail, and tickets for event streams.",
     },
     {"name": "users", "description": "Accounts: your own, and for administrators all of them."},
     {"name": "workspaces", "description": "What members share; the unit of permission and of the change log."},
@@ -44,6 +44,8 @@ SERVERS = [{"url": "/", "description": "Where this document was found."}]
 PUBLIC = (
     "login",
     "complete_login",
+    "begin_oidc_sign_in",
+    "complete_oidc_sign_in",
     "refresh_session",
     "create_user",
     "verify_email",

@@ -5,10 +5,12 @@ from typing import Annotated
 from urllib.parse import urlsplit
 
 from limits import parse
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationInfo
 from pydantic_settings import NoDecode
 
+from api.core.oidc.addresses import is_of_app, is_safe
 from db.engine import normalise_url
+from db.models.provider_identities import MAX_ISSUER
 
 MIN_SECRET_BYTES = 32
 
@@ -62,6 +64,44 @@ def _check_secret(value: SecretStr | None) -> SecretStr | None:
     return value
 
 
+def _check_issuer(value: str | None) -> str | None:
+    if value is None:
+        return None
+    value = value.removesuffix("/.well-known/openid-configuration")
+    if not is_safe(value) or "?" in value:
+        raise ValueError("it must begin with https://, or on this machine with http://")
+    if len(value) > MAX_ISSUER:
+        raise ValueError(f"it must have at most {MAX_ISSUER} characters")
+    return value
+
+
+def _check_client_id(value: str | None, info: ValidationInfo) -> str | None:
+    if (value is None) is not (info.data.get("oidc_issuer") is None):
+        raise ValueError("it and OIDC_ISSUER must both be set, or neither of them")
+    return value
+
+
+def _check_client_secret(value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+    if value is not None and info.data.get("oidc_issuer") is None:
+        raise ValueError("it is for OIDC_ISSUER, which is not set")
+    return value
+
+
+def _check_scopes(value: str) -> str:
+    if "openid" not in value.split():
+        raise ValueError("openid must be among them")
+    return " ".join(value.split())
+
+
+def _check_redirects(addresses: list[str], info: ValidationInfo) -> list[str]:
+    if bool(addresses) is not (info.data.get("oidc_issuer") is not None):
+        raise ValueError("it and OIDC_ISSUER must both be set, or neither of them")
+    for address in addresses:
+        if not is_of_app(address):
+            raise ValueError(f"{address} is no address that begins with https://, or on this machine with http://")
+    return addresses
+
+
 def check_rate(value: str) -> str:
     """Refuse what says no rate."""
     try:
@@ -80,3 +120,14 @@ SecretKey = Annotated[SecretStr | None, AfterValidator(_check_secret)]
 Origins = Annotated[list[str], NoDecode, BeforeValidator(_split), AfterValidator(_check_origins)]
 WebAddress = Annotated[str, AfterValidator(_address)]
 PublicUrl = Annotated[str | None, AfterValidator(_public_address)]
+Issuer = Annotated[str | None, AfterValidator(_check_issuer)]
+ClientId = Annotated[str | None, Field(validate_default=True), AfterValidator(_check_client_id)]
+ClientSecret = Annotated[SecretStr | None, AfterValidator(_check_client_secret)]
+Scopes = Annotated[str, AfterValidator(_check_scopes)]
+RedirectAddresses = Annotated[
+    list[str],
+    NoDecode,
+    Field(validate_default=True),
+    BeforeValidator(_split),
+    AfterValidator(_check_redirects),
+]

@@ -34,6 +34,7 @@ from graphql_schema.mail import MailMutation
 from graphql_schema.members import MemberMutation, MemberQuery
 from graphql_schema.messages import MessageMutation, MessageQuery
 from graphql_schema.nodes import NodeQuery
+from graphql_schema.oidc import OidcMutation
 from graphql_schema.scalars import SCALARS, read_json_literals
 from graphql_schema.security import SecurityQuery
 from graphql_schema.sessions import SessionMutation, SessionQuery
@@ -75,6 +76,7 @@ class Mutation(
     SessionMutation,
     ApiKeyMutation,
     TwoStepMutation,
+    OidcMutation,
     UserMutation,
     MailMutation,
     WorkspaceMutation,

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from api.config import Settings, SettingsError
+from api.config import Settings
 from api.core.actor import SYSTEM
+from api.kept_secret import SettingsError
 from api.services.users import has_users
 from db import migrate
 from db.engine import Database, normalise_url, sqlite_address

@@ -64,6 +64,8 @@ async def test_every_example_is_accepted(app: FastAPI, client: httpx.AsyncClient
         "accept_invitation",
         "decline_invitation",
         "complete_login",
+        "begin_oidc_sign_in",
+        "complete_oidc_sign_in",
         "enable_two_step",
         "disable_two_step",
         "renew_recovery_codes",

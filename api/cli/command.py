@@ -17,8 +17,9 @@ from rich.markup import escape
 
 from api.cli.jobs import OUTBOX_HELP, WORKER_HELP, jobs_app, outbox_command, worker_command
 from api.cli.transfer import EXPORT_HELP, IMPORT_HELP, export_command, import_command
-from api.config import Settings, SettingsError, load_settings
+from api.config import Settings, load_settings
 from api.core.errors import AppError
+from api.kept_secret import SettingsError
 from api.server.listening import address_of, listening
 from api.server.startup import (
     StartupError,

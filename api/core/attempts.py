@@ -26,6 +26,7 @@ class Limited(StrEnum):
     PASSWORD_BY_ACCOUNT = "password by account"  # noqa: S105 - as above
     SECOND_STEP_BY_ADDRESS = "second step by address"
     SECOND_STEP_BY_ACCOUNT = "second step by account"
+    OIDC_BY_ADDRESS = "sign-in with the provider by address"
     SIGN_UP_BY_ADDRESS = "sign-up by address"
     MAIL_BY_ADDRESS = "mail by address"
     MAIL_BY_MAILBOX = "mail by mailbox"
@@ -63,6 +64,11 @@ RULES: Mapping[Limited, Rule] = {
         "second_step_attempts",
         "wrong codes from everywhere, which only who knows the password can try; the right one begins anew",
         "account",
+    ),
+    Limited.OIDC_BY_ADDRESS: Rule(
+        "oidc_attempts_per_address",
+        "sign-ins with the provider: to begin counts, and so does to complete",
+        "address",
     ),
     Limited.SIGN_UP_BY_ADDRESS: Rule(
         "sign_ups_per_address", "sign-ups, also with an address that has an account; not by administrators", "address"
@@ -129,6 +135,14 @@ class Attempts:
         if self._limits is not None:
             name = Limited.SECOND_STEP_BY_ACCOUNT
             await self._counters.clear(self._limits[name], name, str(user_id))
+
+    async def try_provider(self, address: str | None) -> None:
+        """Spend an attempt to sign in with the provider, before it is asked anything.
+
+        Raises:
+            AppError: RATE_LIMITED.
+        """
+        await self._spend(Limited.OIDC_BY_ADDRESS, _who(address))
 
     async def sign_up(self, address: str | None) -> None:
         """Spend an attempt to create an account for oneself.

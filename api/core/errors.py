@@ -81,15 +81,15 @@ def unauthenticated(message: str = "Sign in first: this needs an access token.")
     return AppError(ErrorCode.UNAUTHENTICATED, message)
 
 
-def second_step_needed(challenge: str, expires_in: int) -> AppError:
-    """Return the error for a right password that is not enough.
+def second_step_needed(challenge: str, expires_in: int, *, first: str = "The password is right.") -> AppError:
+    """Return the error for a first step, such as a right password, that is not enough.
 
     It is an error, and no other kind of answer, so that what `login` answers stays what it was: a client that knows
     nothing of second steps shows the sentence, and none takes a session for granted that there is not.
     """
     return AppError(
         ErrorCode.SECOND_STEP_NEEDED,
-        "The password is right. Now enter the code of your authenticator app, or a recovery code.",
+        f"{first} Now enter the code of your authenticator app, or a recovery code.",
         challenge=challenge,
         expires_in=expires_in,
     )

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 
 from pydantic import SecretStr, ValidationError
 
-from api.config import Settings, SettingsError
+from api.config import Settings
 from api.core.actor import SYSTEM
+from api.kept_secret import SettingsError
 from api.schemas.users import UserCreate
 from api.server.logs import configure_logging
 from api.services.users import create_user, has_users

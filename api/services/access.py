@@ -5,8 +5,8 @@ The order of locks is the same for every operation, so that no two of them ever 
 
 1. accounts, by id, all in one statement: `enter_account`, `enter_own_account`, `lock_caller`, `hold_actor`,
    `enter(newcomer=…)`;
-   who locked an account makes and ends its sessions, API keys and second step, and nobody else does but the sweep,
-   which waits for nobody;
+   who locked an account makes and ends its sessions, API keys, second step and identity, and nobody else does but the
+   sweep, which waits for nobody;
 2. workspaces, by id: `enter`, `enter_invited`, and `enter_all_of` for all that an account belongs to;
 3. nothing more: what is in a workspace is written by whoever holds the workspace. Only how far its webhooks are
    is written by jobs, which lock one webhook and want nothing else; whoever edits one waits for them last.

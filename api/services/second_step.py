@@ -18,8 +18,8 @@ from db.unit_of_work import ReadUnit, UnitOfWork
 EXPIRED = "This sign-in has expired, or was completed already. Begin again with your password."
 
 
-async def ask(uow: UnitOfWork, user: User, *, identity: Identity) -> AppError:
-    """Return what whoever gave the right password is told; `user` is locked, and has two-step sign-in.
+async def ask(uow: UnitOfWork, user: User, *, identity: Identity, **told: str) -> AppError:
+    """Return what whoever did the first step is told; `user` is locked, and has two-step sign-in.
 
     The challenge is for this sign-in alone: it counts once, for a few minutes, and as long as the password stays.
     """
@@ -32,7 +32,7 @@ async def ask(uow: UnitOfWork, user: User, *, identity: Identity) -> AppError:
         expires_at=now + LIFETIME,
     )
     await uow.session.insert(row)
-    return second_step_needed(identity.challenges.of(row.id, user.id).text, int(LIFETIME.total_seconds()))
+    return second_step_needed(identity.challenges.of(row.id, user.id).text, int(LIFETIME.total_seconds()), **told)
 
 
 async def complete_login(uow: UnitOfWork, actor: Actor, data: LoginCompletion, *, identity: Identity) -> AccessToken:

@@ -22,11 +22,12 @@ from db.errors import ConstraintViolatedError
 from db.models import Member, Role, SecurityEventKind, User, UserRole, Workspace
 from db.models.base import new_id
 from db.paging import Page
-from db.repositories import members, two_step, users
+from db.repositories import members, provider_identities, two_step, users
 from db.scope import EVERYTHING, Scope
 from db.unit_of_work import ReadUnit, UnitOfWork
 
 EMAIL_TAKEN = "This e-mail address has an account already."
+CLOSED = "Registration is closed; an administrator can create the account."
 LAST_ADMINISTRATOR = "This is the last administrator; make another one first."
 
 
@@ -48,25 +49,28 @@ async def create_user(uow: UnitOfWork, actor: Actor, data: UserCreate, *, identi
     password_hash = await identity.passwords.hash(data.password.get_secret_value(), whose=whose)
     actor = await access.hold_actor(uow, actor)
     _check_newcomer(actor, data, identity)
-    if await users.find_by_email(uow.session, data.email) is not None:
+    user = User(id=new_id(), name=data.name, email=data.email, password_hash=password_hash, role=data.role)
+    await add_account(uow, actor, user)
+    if whose:
+        await enqueue(uow, SendMail(letter=LetterKind.WELCOME, user_id=user.id))
+    return user
+
+
+async def add_account(uow: UnitOfWork, actor: Actor, user: User) -> None:
+    """Write a new account and its personal workspace, for whoever was found to be entitled to it.
+
+    Raises:
+        AppError: CONFLICT if the e-mail address is taken.
+    """
+    if user.email is not None and await users.find_by_email(uow.session, user.email) is not None:
         raise conflict(EMAIL_TAKEN)
-    workspace = Workspace(id=new_id(), name=data.name, personal=True)
-    user = User(
-        id=new_id(),
-        name=data.name,
-        email=data.email,
-        password_hash=password_hash,
-        role=data.role,
-        personal_workspace_id=workspace.id,
-    )
+    workspace = Workspace(id=new_id(), name=user.name, personal=True)
+    user.personal_workspace_id = workspace.id
     member = Member(workspace_id=workspace.id, user=user, role=Role.ADMIN)
     with email_conflicts():
         await uow.session.insert(workspace, user, member)
     author = UserActor(user.id, user.role, workspace.id) if isinstance(actor, Anonymous) else actor
     await log.record(uow, author, workspace.id, [log.created(workspace), log.created(member)])
-    if whose:
-        await enqueue(uow, SendMail(letter=LetterKind.WELCOME, user_id=user.id))
-    return user
 
 
 def _is_newcomer(actor: Actor) -> bool:
@@ -80,7 +84,7 @@ def _check_newcomer(actor: Actor, data: UserCreate, identity: Identity) -> None:
     if not identity.registration_open:
         if isinstance(actor, Anonymous) and actor.reason is not None:
             raise unauthenticated(actor.reason)
-        raise forbidden("Registration is closed; an administrator can create the account.")
+        raise forbidden(CLOSED)
     if data.role is not UserRole.MEMBER:
         raise forbidden("Only administrators may create administrators.")
 
@@ -218,6 +222,7 @@ async def delete_user(uow: UnitOfWork, actor: Actor, user_id: UUID) -> None:
     await sessions.end_all(uow, user.id)
     await api_keys.end_all(uow, user.id)
     await two_step.delete_all_of(uow.session, user.id)
+    await provider_identities.delete_all_of(uow.session, user.id)
     await security.record(uow, actor, SecurityEventKind.ACCOUNT_DELETED, user.id)
     # Only now: see the order of locks in `access`.
     user.name = "Deleted user"

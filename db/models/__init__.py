@@ -10,6 +10,7 @@ from db.models.jobs import Job, JobStatus, OutboxMail, Worker
 from db.models.mail_tokens import MailPurpose, MailToken
 from db.models.members import Member, Role
 from db.models.messages import Message
+from db.models.provider_identities import ProviderIdentity, UsedOidcSignIn
 from db.models.security_events import SecurityEvent, SecurityEventKind
 from db.models.sessions import UserSession
 from db.models.tombstones import Tombstone
@@ -37,6 +38,7 @@ __all__ = [
     "Member",
     "Message",
     "OutboxMail",
+    "ProviderIdentity",
     "RecoveryCode",
     "Role",
     "SecurityEvent",
@@ -44,6 +46,7 @@ __all__ = [
     "SignInChallenge",
     "Tombstone",
     "TwoStep",
+    "UsedOidcSignIn",
     "User",
     "UserRole",
     "UserSession",

@@ -25,6 +25,7 @@ class SecurityEventKind(StrEnum):
     API_KEY_CREATED = "api_key_created"
     API_KEY_REVOKED = "api_key_revoked"
     PASSWORD_CHANGED = "password_changed"  # noqa: S105 - as above
+    IDENTITY_LINKED = "identity_linked"
     TWO_STEP_ENABLED = "two_step_enabled"
     TWO_STEP_DISABLED = "two_step_disabled"
     SECOND_STEP_FAILED = "second_step_failed"

@@ -15,6 +15,7 @@ from api.core.actor import ANONYMOUS, Actor, UserActor, require_person, require_
 from api.core.budget import Balance
 from api.core.errors import AppError, ErrorCode, forbidden
 from api.core.identity import Identity
+from api.core.oidc.provider import Provider
 from api.core.pace import Pace
 from api.core.webhook_rules import WebhookRules
 from api.dependencies import (
@@ -23,6 +24,7 @@ from api.dependencies import (
     get_database,
     get_hub,
     get_identity,
+    get_oidc_provider,
     get_webhook_rules,
     header_of,
     identify,
@@ -62,6 +64,11 @@ class Context(BaseContext):
     def identity(self) -> Identity:
         """The installation's way with passwords and tokens."""
         return get_identity(self._connection)
+
+    @property
+    def oidc_provider(self) -> Provider | None:
+        """The provider to sign in with, if there is one."""
+        return get_oidc_provider(self._connection)
 
     @property
     def webhook_rules(self) -> WebhookRules:

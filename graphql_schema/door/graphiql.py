@@ -6,8 +6,9 @@ and sends the policy as its ``Content-Security-Policy`` header.
 
 import html
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from api.core.assets import Asset, check, json_for_script
 
@@ -51,16 +52,26 @@ ASSETS: Final[tuple[Asset, ...]] = (
 )
 
 
-def graphiql_page(*, graphql_path: str, api_path: str, cdn: str, app_name: str, nonce: str) -> str:
+def graphiql_page(
+    *,
+    graphql_path: str,
+    api_path: str,
+    cdn: str,
+    app_name: str,
+    nonce: str,
+    provider: Mapping[str, Any] | None = None,
+) -> str:
     """The whole page; ``nonce`` must be the one in the policy of the same response.
 
-    Below ``api_path`` is the REST door, where people sign up, in and out.
+    Below ``api_path`` is the REST door, where people sign up, in and out. The ``provider`` to sign in with has a
+    ``name`` for its button, and the ``redirectUris`` that it sends people back to.
     """
     check(cdn, nonce)
     paths = {f"{name}Path": f"{api_path}/auth/{name}" for name in ("login", "refresh", "logout")}
     paths["completePath"] = f"{api_path}/auth/login/complete"
     paths["usersPath"] = f"{api_path}/users"
-    config = {"graphqlPath": graphql_path, **paths, "nonce": nonce}
+    paths |= {"beginProviderPath": f"{api_path}/auth/oidc", "completeProviderPath": f"{api_path}/auth/oidc/complete"}
+    config = {"graphqlPath": graphql_path, **paths, "nonce": nonce, "provider": provider}
     values = {
         "APP_NAME": html.escape(app_name),
         "CONFIG": json_for_script(config),

@@ -160,9 +160,17 @@ class Router(GraphQLRouter[Context, None]):
             cdn=self._settings.assets_url,
             app_name=self._settings.app_name,
             nonce=nonce,
+            provider=self._provider(),
         )
         policy = content_security_policy(ASSETS, cdn=self._settings.assets_url, nonce=nonce)
         return HTMLResponse(page, headers={"Content-Security-Policy": policy, "Cache-Control": "no-store"})
+
+    def _provider(self) -> Mapping[str, Any] | None:
+        """Return what the page has to know of the provider to sign in with."""
+        settings = self._settings
+        if settings.oidc_issuer is None:
+            return None
+        return {"name": settings.oidc_name, "redirectUris": settings.oidc_redirect_uris}
 
     def _refuse(self, request: Request, error: Exception, media_type: str) -> Response:
         known = _classify(error)

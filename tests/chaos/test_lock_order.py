@@ -38,7 +38,7 @@ from tests.test_parity import SHARED, operations
 
 FULL = os.environ.get("CHAOS") == "full"
 
-NO_WRITES = {"create_stream_ticket"}
+NO_WRITES = {"create_stream_ticket", "begin_oidc_sign_in"}
 """Operations that are sent with POST and write nothing."""
 
 INVITED = "the token of an invitation"
@@ -55,9 +55,10 @@ APART = {
     "enable_two_step",
     "disable_two_step",
     "renew_recovery_codes",
+    "complete_oidc_sign_in",
 }
-"""Operations that lock nothing, or their own account and nothing more, or a mail's token and then its one account:
-nobody who has that wants the token."""
+"""Operations that lock nothing, or their own account and nothing more, or a mail's token and then its one account, or
+a sign-in with the provider and then its one account: nobody who has that wants the token, or the sign-in."""
 
 ENDING = {"delete_user", "update_user", "delete_workspace", "remove_member", "delete_item", "accept_invitation"}
 """Operations that lock most or end what others rely on: these are raced with all others always, and in a chaos run

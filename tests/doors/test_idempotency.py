@@ -174,6 +174,8 @@ IDEMPOTENT = (
 WITHOUT = (
     "login",
     "complete_login",
+    "begin_oidc_sign_in",
+    "complete_oidc_sign_in",
     "refresh_session",
     "logout",
     "create_stream_ticket",

@@ -21,6 +21,8 @@ get_health               ok    ok     ok    ok    ok
 get_ready                ok    ok     ok    ok    ok
 login                    no    no     no    no    no
 complete_login           no    no     no    no    no
+begin_oidc_sign_in       no    no     no    no    no
+complete_oidc_sign_in    no    no     no    no    no
 begin_two_step           no    no     no    no    no
 enable_two_step          no    no     no    no    no
 disable_two_step         no    no     no    no    no

@@ -33,6 +33,8 @@ get_health               ok         ok      ok      ok     ok        ok
 get_ready                ok         ok      ok      ok     ok        ok
 login                    ok         ok      ok      ok     ok        ok
 complete_login           ok         ok      ok      ok     ok        ok
+begin_oidc_sign_in       none       none    none    none   none      none
+complete_oidc_sign_in    none       none    none    none   none      none
 begin_two_step           who        ok      ok      ok     ok        ok
 enable_two_step          who        ok      ok      ok     ok        ok
 disable_two_step         who        off     off     off    off       off
@@ -169,6 +171,9 @@ CALLS: dict[str, Callable[[Cast, Target], Arguments]] = {
     "get_ready": lambda _cast, _target: {},
     "login": _sign_in,
     "complete_login": lambda _cast, target: {"data": {"challenge": target.challenge, "code": RECOVERY_CODE}},
+    # Here there is no provider; with one it is for everybody (tests/oidc).
+    "begin_oidc_sign_in": lambda _cast, _target: {"data": {}},
+    "complete_oidc_sign_in": lambda _cast, _target: {"data": {"sign_in": "tfo_", "state": "", "code": ""}},
     "begin_two_step": lambda _cast, _target: {"data": {"current_password": PASSWORD}},
     "enable_two_step": lambda _cast, _target: {"data": {"code": pyotp.TOTP(SHARED).now()}},
     "disable_two_step": lambda _cast, _target: {"data": {"current_password": PASSWORD, "code": RECOVERY_CODE}},

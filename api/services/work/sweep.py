@@ -18,6 +18,7 @@ from db.repositories import (
     jobs,
     mail_tokens,
     outbox,
+    provider_identities,
     security_events,
     sessions,
     two_step,
@@ -56,6 +57,7 @@ async def sweep(tools: Tools, _job_id: UUID, _data: Sweep) -> None:
     async with tools.database.write() as uow:
         await mail_tokens.remove_expired(uow.session, now - KEEP_TOKENS)
         await api_keys.remove_expired(uow.session, now - KEEP_KEYS)
+        await provider_identities.forget_used(uow.session, now)
         await two_step.remove_expired(uow.session, now - KEEP_TOKENS)
         await outbox.remove_before(uow.session, now - KEEP_OUTBOX)
         await forget_old_requests(uow, SYSTEM)
