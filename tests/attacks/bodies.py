@@ -2,10 +2,21 @@
 
 from collections.abc import Iterator
 from itertools import chain
+from typing import Any
 
 from tests.attacks.documents import MEBIBYTE, Attack
 from tests.attacks.requests import Request, rest
 from tests.attacks.target import PASSWORD
+
+SIGN_INS: tuple[tuple[Any, Any, Any], ...] = (
+    ("\ud800", "\ud800", "\ud800"),
+    ("tfo_" + "A" * 96, "\ud800", "x"),
+    ("tfo_é" * 20, "\x00", "\x00"),
+    ("tfo_\x00", "x" * 100, "x" * 4096),
+    ("x" * 300_000, "y" * 300_000, "z" * 300_000),
+    ({}, [], None),
+)
+"""What comes back from no provider: a sign-in, a state and a code."""
 
 ACCOUNT = {"name": "n", "email": "e@example.com", "password": "Correct horse 1", "password_confirm": "Correct horse 1"}
 NOBODYS_ID = "00000000-0000-7000-8000-000000000000"
@@ -156,6 +167,17 @@ def _texts() -> Iterator[Attack]:
                 ("tfc_\x00", "\x00"),
                 ("x" * 300_000, "y" * 300_000),
                 ({}, []),
+            )
+        ],
+    )
+    yield (
+        "texts at the provider's sign-in",
+        [
+            rest("POST", f"/auth/oidc{path}", body, signed_in=False)
+            for path, body in (
+                ("", {"redirect_uri": "\ud800"}),
+                ("", {"redirect_uri": "https://a/" + "\x00" * 60_000}),
+                *(("/complete", {"sign_in": a, "state": b, "code": c}) for a, b, c in SIGN_INS),
             )
         ],
     )

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from api.core.errors import AppError, ErrorCode
 from api.core.oidc import fetching
 from api.core.oidc.addresses import is_of_app, is_safe
 from api.core.oidc.provider import OidcOptions, Provider
-from api.core.oidc.sign_ins import LIFETIME, SignIns
+from api.core.oidc.sign_ins import LIFETIME, SignIn, SignIns
 from api.kept_secret import SettingsError
 from db.clock import utc_now
 from db.models import UsedOidcSignIn
@@ -23,7 +23,7 @@ from tests.attempts.callers import ELSEWHERE, HERE, door_from
 from tests.conftest import SECRET, AppFactory, client_of, make_settings, running
 from tests.doors.door import DoorError, GraphQLDoor, RestDoor
 from tests.doors.rows import all_rows
-from tests.live import free_port
+from tests.live import NO_CERTIFICATES, free_port
 from tests.oidc.browsers import Browser, count
 from tests.oidc.real_provider import CALLBACK, RealProvider
 
@@ -33,20 +33,28 @@ async def answering(answer: bytes | None) -> AsyncIterator[tuple[str, list[bytes
     """Run a bad provider that answers everything with this, or nothing ever; give its address and what it was asked."""
     asked: list[bytes] = []
     over = asyncio.Event()
+    busy: set[asyncio.Task[Any]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        busy.add(task)
         asked.append(await reader.readline())
         if answer is None:
             await over.wait()
         else:
             writer.write(answer.replace(b"{issuer}", issuer.encode()))
         writer.close()
+        # Who had heard enough has hung up.
+        with suppress(ConnectionError):
+            await writer.wait_closed()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     issuer = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     async with server:
         yield issuer, asked
         over.set()
+        await asyncio.gather(*busy)
 
 
 def answer_of(body: str, *, status: str = "200 OK", head: str = "") -> bytes:
@@ -61,11 +69,18 @@ def metadata(**changes: str | None) -> bytes:
     return answer_of(f"{{{text}}}")
 
 
-async def begin_at(issuer: str) -> str:
-    """Begin to sign in with the provider at an address."""
+def make_provider(issuer: str) -> tuple[Provider, SignIn]:
+    """Return the provider at an address, and a sign-in that was begun."""
     options = OidcOptions(issuer, "twofold", None, "openid", [CALLBACK], registration_open=True)
     provider = Provider(options, SignIns(SECRET))
-    return await provider.authorization_url(provider.sign_ins.begin(new_id(), CALLBACK, utc_now()), CALLBACK)
+    provider._fetcher._certificates = NO_CERTIFICATES
+    return provider, provider.sign_ins.begin(new_id(), CALLBACK, utc_now())
+
+
+async def begin_at(issuer: str) -> str:
+    """Begin to sign in with the provider at an address."""
+    provider, sign_in = make_provider(issuer)
+    return await provider.authorization_url(sign_in, CALLBACK)
 
 
 async def test_an_honest_answer_is_enough_and_a_bad_one_is_a_provider_that_is_away(
@@ -73,10 +88,8 @@ async def test_an_honest_answer_is_enough_and_a_bad_one_is_a_provider_that_is_aw
 ) -> None:
     async with answering(metadata()) as (issuer, _):
         assert (await begin_at(issuer + "/")).startswith("https://provider.example.com/x?")
-    monkeypatch.setattr(fetching, "SECONDS", 0.3)
     async with answering(metadata()) as (elsewhere, asked):
         for answer in (
-            None,
             b"",
             answer_of("nonsense"),
             answer_of("[]"),
@@ -98,6 +111,14 @@ async def test_an_honest_answer_is_enough_and_a_bad_one_is_a_provider_that_is_aw
                     await begin_at(issuer)
             assert caught.value.code is ErrorCode.UNAVAILABLE, answer
         assert asked == []
+    # And for a moment nobody waits for it again.
+    monkeypatch.setattr(fetching, "SECONDS", 0.2)
+    async with answering(None) as (issuer, asked):
+        provider, sign_in = make_provider(issuer)
+        for _ in range(3):
+            with pytest.raises(AppError):
+                await provider.authorization_url(sign_in, CALLBACK)
+        assert len(asked) == 1
 
 
 async def test_a_provider_that_is_away_keeps_nobody_from_starting_and_a_sign_in_may_be_tried_again(
