@@ -35,7 +35,7 @@ class SecurityEventRead(Output):
         JsonAnswer,
         Field(
             description="More, by kind: `session_id`, `session_ids`, `email`, `before` and `after`, `left`; of an API "
-            "key `api_key_id`, `name`, `access` and `workspace_id`."
+            "key `api_key_id`, `name`, `access` and `workspace_id`; of a link to a provider `issuer` and `subject`."
         ),
     ]
 

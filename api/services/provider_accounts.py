@@ -71,15 +71,18 @@ async def enter(uow: UnitOfWork, actor: Actor, who: Who, *, provider: Provider) 
         raise await _refuse(uow, actor, None, forbidden(UNCONFIRMED))
     found = await users.find_by_email(uow.session, email)
     if found is not None:
-        user = await users.lock(uow.session, found.id)
-        await _check_linking(uow, actor, who, user, email)
+        user = await _check_linking(uow, actor, await users.lock(uow.session, found.id), email)
+        # Two first sign-ins of one person may come at once; for the second it is no longer the first.
+        if await provider_identities.find_user_id(uow.session, who.issuer, who.subject) == user.id:
+            return user
+        if await provider_identities.has_one(uow.session, user.id, who.issuer):
+            raise await _refuse(uow, actor, user, conflict(TAKEN))
     elif not provider.options.registration_open:
         raise await _refuse(uow, actor, None, forbidden(CLOSED), email=email)
     else:
         role = UserRole.MEMBER
         user = User(id=new_id(), name=_name_of(who, email), email=email, email_verified_at=utc_now(), role=role)
         await add_account(uow, actor, user)
-    assert user is not None  # noqa: S101 - it was checked, or made
     await uow.session.insert(ProviderIdentity(issuer=who.issuer, subject=who.subject, user_id=user.id))
     linked = SecurityEventKind.IDENTITY_LINKED
     await security.record(uow, actor, linked, user.id, who=str(user.id), issuer=who.issuer, subject=who.subject)
@@ -96,8 +99,8 @@ def confirmed_email(who: Who) -> str | None:
         return None
 
 
-async def _check_linking(uow: UnitOfWork, actor: Actor, who: Who, user: User | None, email: str) -> None:
-    """Refuse to link an account that was locked, unless it is the provider's person's beyond doubt."""
+async def _check_linking(uow: UnitOfWork, actor: Actor, user: User | None, email: str) -> User:
+    """Return an account that was locked, unless it cannot be linked."""
     if user is None or user.email != email:
         # It changed between the look and the lock.
         raise conflict("The account with your e-mail address was changed at this moment. Begin again.")
@@ -105,8 +108,7 @@ async def _check_linking(uow: UnitOfWork, actor: Actor, who: Who, user: User | N
         raise await _refuse(uow, actor, user, unauthenticated(DISABLED))
     if user.email_verified_at is None:
         raise await _refuse(uow, actor, user, conflict(UNCONFIRMED_HERE))
-    if await provider_identities.has_one(uow.session, user.id, who.issuer):
-        raise await _refuse(uow, actor, user, conflict(TAKEN))
+    return user
 
 
 async def _refuse(uow: UnitOfWork, actor: Actor, user: User | None, error: AppError, **told: str) -> AppError:

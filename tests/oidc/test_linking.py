@@ -3,12 +3,14 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from api.core.oidc.provider import Who
 from api.services.provider_accounts import confirmed_email
 from db.models import ProviderIdentity, UsedOidcSignIn
+from db.repositories import provider_identities
 from tests.conftest import AppFactory
 from tests.doors.accounts import same_door
 from tests.doors.door import Door, DoorError
@@ -60,6 +62,22 @@ async def test_an_account_is_linked_by_an_address_that_both_have_confirmed(door:
     # An address that the provider gives to a successor gives them no account.
     await refuse(door, "CONFLICT", "The account with your e-mail address belongs", sub="successor", **editor)
     assert (await sign_in(door))["id"] == str(world.editor.id)
+
+
+async def test_two_first_sign_ins_of_one_person_at_once_are_one_link(
+    door: Door, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await confirm(door, world.editor.email)
+    await sign_in(door, email=world.editor.email)
+    find, looks = provider_identities.find_user_id, [None, None]
+
+    async def find_later(*arguments: Any) -> UUID | None:
+        """Return what the second one sees: until it has the lock, nothing of the first."""
+        return looks.pop() if looks else await find(*arguments)
+
+    monkeypatch.setattr(provider_identities, "find_user_id", find_later)
+    assert (await sign_in(door, email=world.editor.email))["id"] == str(world.editor.id)
+    assert (looks, await count(door, ProviderIdentity)) == ([], 1)
 
 
 async def test_who_is_disabled_stays_out_and_who_is_deleted_is_forgotten(door: Door, world: World) -> None:
