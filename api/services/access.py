@@ -79,14 +79,17 @@ async def enter_invited(uow: UnitOfWork, workspace_id: WorkspaceId) -> None:
     await workspaces.lock(uow.session, EVERYTHING, workspace_id)
 
 
-async def check(uow: ReadUnit, actor: Actor, workspace_id: UUID, permission: Permission) -> None:
-    """Refuse who may not do it, without a lock: for what must not even be begun.
+async def check(
+    uow: ReadUnit, actor: Actor, workspace_id: UUID, permission: Permission, *, to_write: bool = False
+) -> None:
+    """Refuse who may not do it, without a lock: who only looks, or `to_write`, what must not even be begun.
 
     Raises:
-        AppError: as `enter`.
+        AppError: as `enter`; an API key that may only read is refused only what is to be written.
     """
     actor.scope()
-    require_writing(actor)
+    if to_write:
+        require_writing(actor)
     workspace = await see(uow, actor, workspace_id)
     if actor.scope() is not EVERYTHING:
         await _check_member(uow, actor, workspace, permission, "workspace")

@@ -49,7 +49,7 @@ async def invite_member(
     """
     caller = require_user(actor)
     # Nobody else spends what the address may get.
-    await access.check(uow, actor, workspace_id, Permission.MANAGE)
+    await access.check(uow, actor, workspace_id, Permission.MANAGE, to_write=True)
     await uow.session.release()
     await identity.attempts.invite(data.email, str(caller.id))
     workspace, inviter = await access.enter(uow, actor, workspace_id, Permission.MANAGE)

@@ -38,7 +38,7 @@ async def add_member(uow: UnitOfWork, actor: Actor, workspace_id: UUID, data: Me
         AppError: NOT_FOUND without such an account; CONFLICT if it is a member already.
     """
     # Nobody else gets as far as to hold an account.
-    await access.check(uow, actor, workspace_id, Permission.MANAGE)
+    await access.check(uow, actor, workspace_id, Permission.MANAGE, to_write=True)
     found = await _find_user(uow, data)
     if found is None:
         raise not_found("user")

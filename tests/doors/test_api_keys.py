@@ -245,11 +245,16 @@ async def test_a_key_of_one_workspace_sees_that_one_alone(door: Door, world: Wor
 async def test_a_key_that_reads_is_told_so(door: Door, world: World) -> None:
     item = await make_item(door, world)
     reading = (await make_key(door.app, world.editor, READ)).key
+    managing = (await make_key(door.app, world.admin, READ)).key
     fixed = (await make_key(door.app, world.editor, WRITE, world.workspace)).key
+    nobody = {"id": str(world.workspace), "data": {"email": "nobody@example.com", "role": "viewer"}}
     sentences: dict[str, list[tuple[str, str, dict[str, Any]]]] = {
         "This API key may only read.": [
             ("update_item", reading, {"id": item["id"], "data": {"title": "Mine"}}),
             ("create_workspace", reading, {"data": {"name": "Mine"}}),
+            # Before it is looked who has the address, and before an invitation is counted.
+            ("add_member", managing, nobody),
+            ("invite_member", managing, nobody),
         ],
         "This API key is for one workspace, and for nothing outside it.": [
             ("create_workspace", fixed, {"data": {"name": "Mine"}})

@@ -67,7 +67,7 @@ update_member/own        no    ok     ok    none  none
 remove_member            no    ok     ok    none  none
 remove_member/own        no    ok     ok    none  none
 invite_member            no    ok     ok    none  none
-list_invitations         no    ok     ok    none  none
+list_invitations         ok    ok     ok    none  none
 list_invitations/own     no    no     no    no    no
 accept_invitation        no    no     no    no    no
 accept_invitation/token  no    no     no    no    no
@@ -102,13 +102,13 @@ verify_email             no    no     no    no    no
 request_password_reset   no    no     no    no    no
 reset_password           no    no     no    no    no
 change_email             no    no     no    no    no
-list_webhooks            no    ok     ok    none  none
+list_webhooks            ok    ok     ok    none  none
 create_webhook           no    ok     ok    none  none
 create_webhook/personal  no    ok     ok    ok    ok
-get_webhook              no    ok     ok    none  none
+get_webhook              ok    ok     ok    none  none
 update_webhook           no    ok     ok    none  none
 delete_webhook           no    ok     ok    none  none
-list_webhook_deliveries  no    ok     ok    none  none
+list_webhook_deliveries  ok    ok     ok    none  none
 redeliver                no    ok     ok    none  none
 list_jobs                no    no     no    no    no
 retry_job                no    no     no    no    no
