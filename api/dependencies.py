@@ -30,6 +30,7 @@ from api.server.request_log import record_of
 from api.services import auth
 from api.services.edits import Expected
 from api.services.live.hub import Hub
+from api.services.live.streams import Stream
 from db.engine import Database
 from db.models.sessions import MAX_ADDRESS, MAX_DEVICE
 from db.turns import Caller
@@ -113,6 +114,25 @@ async def charge(connection: HTTPConnection, actor: Actor, cost: int) -> Balance
     if balance is not None and balance.is_refused:
         raise balance.refusal(cost)
     return balance
+
+
+def refuse_used_up(connection: HTTPConnection, actor: Actor) -> None:
+    """Refuse a caller that is known to have nothing left of its budget, before any work is done for it.
+
+    Raises:
+        AppError: RATE_LIMITED.
+    """
+    budget: Budget = connection.app.state.budget
+    balance = budget.used_up(caller_of(connection, actor))
+    if balance is not None:
+        record_of(connection).balance = balance
+        raise balance.refusal(1)
+
+
+def charge_event(connection: HTTPConnection, stream: Stream) -> None:
+    """Count an event on its way to who watches, whom it never keeps from being told."""
+    budget: Budget = connection.app.state.budget
+    budget.tell(stream.user_id, stream.cost)
 
 
 def _device_of(connection: HTTPConnection) -> str | None:

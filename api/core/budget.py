@@ -8,7 +8,6 @@ import math
 from collections import Counter
 from dataclasses import dataclass
 from time import time
-from typing import NamedTuple
 
 from limits import RateLimitItem
 
@@ -43,9 +42,16 @@ class Balance:
         )
 
 
-class _Window(NamedTuple):
-    number: int
-    spent: Counter[Caller]
+class _Window:
+    """What this process knows of one window."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.spent: Counter[Caller] = Counter()
+        self.told: Counter[Caller] = Counter()
+        """What events cost that were told."""
+        self.owed: Counter[Caller] = Counter()
+        """Of that, what is not among what was spent yet."""
 
 
 class Budget:
@@ -54,39 +60,64 @@ class Budget:
     def __init__(self, limit: RateLimitItem | None, counters: Counters | None) -> None:
         self._limit = limit
         self._counters = counters
-        self._window = _Window(0, Counter())
+        self._window = _Window(0)
 
     async def spend(self, caller: Caller, cost: int) -> Balance | None:
         """Spend something unless it is more than remains, which then stays as it was; None if nothing is limited."""
         if self._limit is None:
             return None
-        most, seconds = self._limit.amount, self._limit.get_expiry()
-        number, begun = divmod(time(), seconds)
+        used_up = self.used_up(caller)
+        if used_up is not None:
+            return used_up
+        window, most = self._now(self._limit), self._limit.amount
+        owed = window.owed.pop(caller, 0)
         if self._counters is None:
-            spent, is_refused = self._in_memory(int(number), caller, cost, most)
+            before = window.spent[caller] + owed
+            is_refused = before + cost > most
+            spent = window.spent[caller] = before if is_refused else before + cost
         else:
-            spent, is_refused = await self._counted(self._counters, f"{int(number)}", caller, cost, self._limit)
-        return Balance(most, seconds, max(most - spent, 0), math.ceil(seconds - begun), is_refused)
+            spent = await self._counters.add(self._limit, owed + cost, NAME, str(caller), f"{window.number}")
+            is_refused = spent > most
+            if is_refused:
+                spent = await self._counters.add(self._limit, -cost, NAME, str(caller), f"{window.number}")
+            else:
+                # Only now nobody's attempt is in it that is taken back.
+                window.spent[caller] = spent
+        return self._balance(self._limit, spent, is_refused=is_refused)
+
+    def used_up(self, caller: Caller) -> Balance | None:
+        """Return how a caller stands that has nothing left, as far as is known without asking who counts; else None."""
+        if self._limit is None:
+            return None
+        spent = self._now(self._limit).spent[caller]
+        return self._balance(self._limit, spent, is_refused=True) if spent >= self._limit.amount else None
+
+    def tell(self, caller: Caller, cost: int) -> None:
+        """Count an event that is told to a caller. Nobody is asked and nothing refused; it is spent with what is next.
+
+        As others decide how many events there are, they take no more than half of the budget, in each process.
+        """
+        if self._limit is None:
+            return
+        window = self._now(self._limit)
+        counted = min(cost, self._limit.amount // 2 - window.told[caller])
+        window.told[caller] += counted
+        window.owed[caller] += counted
 
     async def close(self) -> None:
         """Let go of what counts."""
         if self._counters is not None:
             await self._counters.close()
 
-    def _in_memory(self, number: int, caller: Caller, cost: int, most: int) -> tuple[int, bool]:
+    def _now(self, limit: RateLimitItem) -> _Window:
+        number = int(time() // limit.get_expiry())
         if self._window.number != number:
-            self._window = _Window(number, Counter())
-        spent = self._window.spent[caller]
-        if spent + cost > most:
-            return spent, True
-        self._window.spent[caller] = spent + cost
-        return spent + cost, False
+            self._window = _Window(number)
+        return self._window
 
     @staticmethod
-    async def _counted(
-        counters: Counters, number: str, caller: Caller, cost: int, limit: RateLimitItem
-    ) -> tuple[int, bool]:
-        spent = await counters.add(limit, cost, NAME, str(caller), number)
-        if spent <= limit.amount:
-            return spent, False
-        return await counters.add(limit, -cost, NAME, str(caller), number), True
+    def _balance(limit: RateLimitItem, spent: int, *, is_refused: bool) -> Balance:
+        seconds = limit.get_expiry()
+        return Balance(
+            limit.amount, seconds, max(limit.amount - spent, 0), math.ceil(seconds - time() % seconds), is_refused
+        )

@@ -10,7 +10,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from api.core.actor import ANONYMOUS
 from api.core.errors import INTERNAL, AppError, ErrorCode, to_app_error
-from api.dependencies import Id, InstalledIdentity, LiveHub, caller_of, get_anyone, get_database
+from api.dependencies import Id, InstalledIdentity, LiveHub, caller_of, charge_event, get_anyone, get_database
 from api.problems import documented
 from api.rest import GUARDED, resource_router
 from api.schemas.changes import ChangeRead
@@ -80,6 +80,7 @@ async def stream_changes(watch: Annotated[Watch, Depends(_open)], request: Reque
     try:
         async with aclosing(source) as events:
             async for event in events:
+                charge_event(request, watch.stream)
                 yield _render(event)
     except Exception as error:
         known = to_app_error(error)

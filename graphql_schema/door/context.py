@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -21,6 +21,7 @@ from api.core.webhook_rules import WebhookRules
 from api.dependencies import (
     caller_of,
     charge,
+    charge_event,
     get_database,
     get_hub,
     get_identity,
@@ -28,6 +29,7 @@ from api.dependencies import (
     get_webhook_rules,
     header_of,
     identify,
+    refuse_used_up,
 )
 from api.schemas.changes import ChangeQuery
 from api.server.request_log import RequestRecord, record_of
@@ -118,6 +120,19 @@ class Context(BaseContext):
     async def charge(self, cost: int) -> Balance | None:
         """Spend some of the caller's budget; see `api.dependencies.charge`."""
         return await charge(self._connection, self.actor, cost)
+
+    async def charge_reading(self) -> None:
+        """Spend the price of a document that was read and judged in vain; whatever is left has to do for it."""
+        with suppress(AppError):
+            await self.charge(1)
+
+    def refuse_used_up(self) -> None:
+        """Refuse who has nothing left; see `api.dependencies.refuse_used_up`."""
+        refuse_used_up(self._connection, self.actor)
+
+    def charge_event(self, stream: Stream) -> None:
+        """Count an event; see `api.dependencies.charge_event`."""
+        charge_event(self._connection, stream)
 
     @property
     def answer_max_bytes(self) -> int:

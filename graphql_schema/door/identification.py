@@ -28,8 +28,7 @@ class Identification(SchemaExtension):
         await context.identify()
         # To read and judge a document is work that cannot be parted: of an actor's documents one at a time.
         await context.turn()
-        # To begin with, for a document that is not even executed; what it asks for comes later.
-        await context.charge(1)
+        context.refuse_used_up()
         yield
 
     def on_validate(self) -> Iterator[None]:

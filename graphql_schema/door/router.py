@@ -123,6 +123,7 @@ class Router(GraphQLRouter[Context, None]):
                 return self._render(result, media_type)
             except NeedsStreamError:
                 if not accepted.names(EVENT_STREAM):
+                    await context.charge_reading()
                     raise
         return self._stream(request, await self.schema.stream(**arguments))
 

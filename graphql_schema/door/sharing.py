@@ -49,6 +49,7 @@ class SharingExecutor(BoundedExecutor):
         # event; shared by all events of a subscription, its memory would grow as long as that lives.
         executor._relevant_sub_fields = {}  # noqa: SLF001 - there is no other way to it
         context: Context = self.context_value
+        context.charge_event(payload.stream)
         executor.context_value = context.for_event(
             SYSTEM if self._operation_key else payload.stream.actor, payload.stream.user_id
         )

@@ -11,6 +11,7 @@ from typing import Any
 from graphql import FragmentDefinitionNode, OperationType, Source, TokenKind
 from graphql.language import Lexer
 from strawberry.extensions import SchemaExtension
+from strawberry.schema.exceptions import InvalidOperationTypeError
 
 from api.core.budget import NAME, Balance
 from api.core.errors import AppError, ErrorCode, invalid
@@ -34,13 +35,49 @@ class Limits:
     cost: int
 
 
+class Payment(SchemaExtension):
+    """Lets the caller pay once for an operation, and tells what remains."""
+
+    balance: Balance | None = None
+    is_paid = False
+
+    async def on_operation(self) -> AsyncIterator[None]:
+        """Let the caller pay for an operation that was not begun, too: to read and judge it was work."""
+        is_read_again = False
+        try:
+            yield
+        except InvalidOperationTypeError:
+            # A subscription, where answers come once: the door reads it as a stream, or lets the caller pay.
+            is_read_again = True
+            raise
+        finally:
+            if not self.is_paid and not is_read_again:
+                await self.execution_context.context.charge_reading()
+
+    async def pay(self, cost: int, kind: OperationType) -> None:
+        """Spend the price of an operation that proved valid.
+
+        Raises:
+            AppError: as `api.dependencies.charge`.
+        """
+        balance = await self.execution_context.context.charge(cost)
+        self.is_paid = True
+        if kind is not OperationType.SUBSCRIPTION:
+            self.balance = balance
+
+    def get_results(self) -> dict[str, Any]:
+        """Tell what remains of the budget; on a socket there is no other place to tell it."""
+        balance = self.balance
+        if balance is None:
+            return {}
+        return {NAME: {"limit": balance.limit, "remaining": balance.remaining, "reset": balance.reset}}
+
+
 def limit_queries(limits: Limits) -> type[SchemaExtension]:
     """Return the extension that refuses what is too large with `QUERY_TOO_COMPLEX` and the numbers."""
 
-    class QueryLimits(SchemaExtension):
+    class QueryLimits(Payment):
         """Checks the text before it is parsed and the document after it proved valid."""
-
-        balance: Balance | None = None
 
         def on_parse(self) -> Iterator[None]:
             """Bound the work of the parser and of validation."""
@@ -64,16 +101,7 @@ def limit_queries(limits: Limits) -> type[SchemaExtension]:
                 if measurer.problems:
                     raise invalid(measurer.problems.items())
                 _check_measure(measure, limits)
-                balance = await context.context.charge(int(measure.cost))
-                if operation.operation is not OperationType.SUBSCRIPTION:
-                    self.balance = balance
-
-        def get_results(self) -> dict[str, Any]:
-            """Tell what remains of the budget; on a socket there is no other place to tell it."""
-            balance = self.balance
-            if balance is None:
-                return {}
-            return {NAME: {"limit": balance.limit, "remaining": balance.remaining, "reset": balance.reset}}
+                await self.pay(int(measure.cost), operation.operation)
 
     return QueryLimits
 

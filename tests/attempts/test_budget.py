@@ -8,7 +8,7 @@ from uuid import uuid4
 import httpx
 import pytest
 from fastapi import FastAPI
-from limits import parse
+from limits import RateLimitItem, parse
 
 from api.core import budget
 from api.core.budget import Budget
@@ -21,11 +21,14 @@ from tests.doors.people import World, make_world
 from tests.doors.refusals import refused
 from tests.errors.socket import connected
 from tests.graphql.asking import ask
-from tests.streams.writing import add_item
+from tests.live import NO_CERTIFICATES
+from tests.streams.transport import served, sse_messages, watching
+from tests.streams.writing import add_item, add_items
 
 BUDGET = 10_000
 ITEM_PRICE = 29
 """Itself, its 15 fields, five more for each 20,000 letters that a text may have, four more for a list of tags."""
+WATCH = "subscription($w: ID!) { changes(workspaceId: $w) { seq kind item { id } } }"
 NOW = 1_800_000_000.0 - 1_800_000_000.0 % 60 + 20
 """Twenty seconds into a window of a minute."""
 
@@ -89,8 +92,8 @@ async def test_both_doors_spend_the_same_budget_in_the_same_units(
     client.headers["Authorization"] = f"Bearer {world.viewer.token}"
     one = BUDGET - remaining(await client.get("/api/users/me"))
     answer = await client.post("/graphql", json={"query": "{ items(first: 10) { nodes { id title } } }"})
-    # One for the document, one for the list, and ten times an item with two fields.
-    assert remaining(answer) == BUDGET - one - (1 + 1 + 10 * 3)
+    # One for the list, and ten times an item with two fields.
+    assert remaining(answer) == BUDGET - one - (1 + 10 * 3)
     assert answer.json()["extensions"] == {"budget": {"limit": BUDGET, "remaining": remaining(answer), "reset": 40}}
     assert remaining(await client.get("/api/users/me")) == remaining(answer) - one
 
@@ -151,8 +154,29 @@ async def test_who_is_not_signed_in_has_the_budget_of_its_address(app: FastAPI, 
 
 async def test_a_document_that_is_none_costs_as_well(app: FastAPI, client: httpx.AsyncClient, world: World) -> None:
     client.headers["Authorization"] = f"Bearer {world.viewer.token}"
-    left = [remaining(await client.post("/graphql", json={"query": text})) for text in ("{", "{ nothing }")]
-    assert left == [BUDGET - 1, BUDGET - 2]
+    texts = (
+        "{",
+        "{ nothing }",
+        "{ me { id } } { me { id } }",
+        "{" + " me" * 3000 + "}",
+        "subscription { changes }",
+        WATCH,
+    )
+    left = [remaining(await client.post("/graphql", json={"query": text})) for text in texts]
+    assert left == [BUDGET - number for number in range(1, len(texts) + 1)]
+
+
+async def test_an_operation_that_is_refused_is_paid_as_one_that_was_read_in_vain(
+    app: FastAPI, client: httpx.AsyncClient, world: World
+) -> None:
+    client.headers["Authorization"] = f"Bearer {world.viewer.token}"
+    await spend_all(app, world.viewer.id, but=3)
+    dear = {"query": "{ items(first: 10) { nodes { id } } }"}  # 21
+    answers = [await client.post("/graphql", json=dear) for _ in range(5)]
+    assert [remaining(answer) for answer in answers] == [2, 1, 0, 0, 0]
+    sentences = [answer.json()["errors"][0]["message"].split(",")[0] for answer in answers]
+    # Whoever has nothing left is refused before the text is read.
+    assert sentences == ["This costs 21"] * 3 + ["This costs 1"] * 2
 
 
 async def test_health_is_asked_for_nothing(client: httpx.AsyncClient) -> None:
@@ -173,26 +197,86 @@ async def test_operations_on_a_socket_pay_and_are_told_what_remains(app: FastAPI
             ends.append(await socket.receive())
             if number < 2:
                 assert (await socket.receive())["type"] == "complete"
-    assert [end["payload"]["extensions"]["budget"]["remaining"] for end in ends[:2]] == [BUDGET - 3, BUDGET - 6]
+    assert [end["payload"]["extensions"]["budget"]["remaining"] for end in ends[:2]] == [BUDGET - 2, BUDGET - 4]
     assert ends[2]["payload"][0]["extensions"]["code"] == "RATE_LIMITED"
 
 
 async def test_a_stream_is_paid_for_as_it_opens_and_its_events_tell_only_themselves(app: FastAPI, world: World) -> None:
-    watch = "subscription($w: ID!) { changes(workspaceId: $w) { seq kind item { id } } }"
     async with connected(app) as socket:
         payload = {"Authorization": f"Bearer {world.viewer.token}"}
         await socket.send({"type": "connection_init", "payload": payload})
         assert (await socket.receive())["type"] == "connection_ack"
         variables = {"w": str(world.workspace)}
-        await socket.send({"id": "1", "type": "subscribe", "payload": {"query": watch, "variables": variables}})
+        await socket.send({"id": "1", "type": "subscribe", "payload": {"query": WATCH, "variables": variables}})
         assert (await socket.receive())["payload"].keys() == {"data"}
         await add_item(app, world)
         assert (await socket.receive())["payload"].keys() == {"data"}
     books: Budget = app.state.budget
     balance = await books.spend(world.viewer.id, 0)
     assert balance is not None
-    # One for the document, and what an event costs: itself, three fields, and one of the item.
-    assert balance.remaining == BUDGET - 1 - 5
+    # As it opens, and of the two events each: itself, three fields, and one of the item.
+    assert balance.remaining == BUDGET - 3 * 5
+
+
+class NotedCounters(Counters):
+    """Counters that note how much they were told to add, each time they were asked."""
+
+    def __init__(self) -> None:
+        super().__init__(None, "test")
+        self.added: list[int] = []
+
+    async def add(self, limit: RateLimitItem, amount: int, *key: str) -> int:
+        self.added.append(amount)
+        return await super().add(limit, amount, *key)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_where_it_is_counted_is_asked_once_for_an_operation_and_never_for_an_event(
+    app: FastAPI, client: httpx.AsyncClient, world: World
+) -> None:
+    counters = NotedCounters()
+    app.state.budget = Budget(parse(f"{BUDGET}/minute"), counters)
+    client.headers["Authorization"] = f"Bearer {world.viewer.token}"
+    await ask(client, world.viewer.token, "{ me { id } }")
+    assert counters.added == [2]
+    async with served(app) as url:
+        # An event of GraphQL is itself, four fields and one of the item; one of REST is one.
+        for transport, price in (("socket", 6), ("graphql_sse", 6), ("rest_sse", 1)):
+            counters.added.clear()
+            async with watching(transport, url, world.viewer.token, world.workspace) as stream:
+                begin = (await stream.next()).seq
+                await add_items(app, world, 3)
+                await stream.until(begin + 3)
+            assert counters.added == [price]
+            # The first event says that nothing happened yet; all four are paid with what is asked for next.
+            await ask(client, world.viewer.token, "{ me { id } }")
+            assert counters.added == [price, 4 * price + 2]
+        # Who takes whatever there is, is read as an operation and then as a stream.
+        counters.added.clear()
+        anything = {"Accept": "application/json, text/event-stream", "Authorization": f"Bearer {world.viewer.token}"}
+        body = {"query": WATCH, "variables": {"w": str(world.workspace)}}
+        async with (
+            httpx.AsyncClient(base_url=url, verify=NO_CERTIFICATES) as other,
+            other.stream("POST", "/graphql", json=body, headers=anything) as response,
+        ):
+            assert response.headers["content-type"].startswith("text/event-stream")
+            await anext(sse_messages(response))
+        assert counters.added == [5]
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_events_take_half_of_it_at_most_and_are_told_when_nothing_is_left(
+    app: FastAPI, client: httpx.AsyncClient, world: World
+) -> None:
+    for _ in range(1000):
+        app.state.budget.tell(world.viewer.id, 100)
+    client.headers["Authorization"] = f"Bearer {world.viewer.token}"
+    assert remaining(await client.post("/graphql", json={"query": "{ me { id } }"})) == BUDGET // 2 - 2
+    async with served(app) as url, watching("socket", url, world.viewer.token, world.workspace) as stream:
+        begin = (await stream.next()).seq
+        await spend_all(app, world.viewer.id)
+        await add_items(app, world, 2)
+        assert [event.seq for event in await stream.until(begin + 2)] == [begin + 1, begin + 2]
 
 
 async def test_without_rate_limits_there_is_none(make_app: AppFactory) -> None:
