@@ -329,22 +329,25 @@ class Settings(BaseSettings):
     def _secret(self) -> str:
         return self.secret_key.get_secret_value() if self.secret_key else kept_secret(self.data_dir)
 
-    def identity(self) -> Identity:
-        """Return the installation's way with passwords, tokens and newcomers."""
+    def counters(self) -> Counters:
+        """Return what counts whatever is limited by time; whoever asks for it closes it."""
+        return Counters(self.redis_url, f"twofold:{self.installation}")
+
+    def identity(self, counters: Counters | None = None) -> Identity:
+        """Return the installation's way with passwords, tokens and newcomers; without counters this process counts."""
         return Identity(
             Passwords(memory_kib=self.password_memory_kib, queue=self.password_queue),
             Tokens(self._secret, lifetime=timedelta(seconds=self.access_token_seconds)),
             RefreshTokens(self._secret, lifetime=timedelta(days=self.session_days)),
             SecondStep(self._secret, issuer=self.app_name),
             Challenges(self._secret),
-            Attempts(self._limits, Counters(self.redis_url, f"twofold:{self.installation}")),
+            Attempts(self._limits, counters or Counters(None, "")),
             registration_open=self.registration == "open",
         )
 
-    def general_budget(self) -> Budget:
+    def general_budget(self, counters: Counters) -> Budget:
         """Return the books about what each caller may spend."""
-        counters = Counters(self.redis_url, f"twofold:{self.installation}") if self.redis_url else None
-        return Budget(self._limits[Limited.BUDGET] if self._limits else None, counters)
+        return Budget(self._limits[Limited.BUDGET] if self._limits else None, counters if self.redis_url else None)
 
     def mail_tokens(self) -> MailTokens:
         """Return the installation's way with tokens that travel by mail."""

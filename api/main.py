@@ -57,6 +57,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         streams_per_user=settings.streams_max_per_user,
         cost_per_user=settings.streams_max_cost_per_user,
     )
+    counters = settings.counters()
     key_uses = KeyUses(database)
     pace = Pace()
     hub = Hub(database, bus, options, pace)
@@ -79,8 +80,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             with at_exit_signal(hub.say_goodbye):
                 logger.info("started", version=app.version, process=os.getpid())
                 yield
-        await app.state.identity.attempts.close()
-        await app.state.budget.close()
+        await counters.close()
         await database.dispose()
         logger.info("stopped", process=os.getpid())
 
@@ -98,8 +98,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.settings = settings
     app.state.database = database
-    app.state.identity = settings.identity()
-    app.state.budget = settings.general_budget()
+    app.state.identity = settings.identity(counters)
+    app.state.budget = settings.general_budget(counters)
     app.state.oidc_provider = settings.oidc_provider()
     app.state.webhook_rules = settings.webhook_rules()
     app.state.hub = hub

@@ -170,10 +170,6 @@ class Attempts:
         await self._spend(Limited.INVITATION_BY_USER, inviter)
         await self._spend(Limited.MAIL_BY_MAILBOX, _digest(mailbox))
 
-    async def close(self) -> None:
-        """Let go of what counts."""
-        await self._counters.close()
-
     async def _spend(self, name: Limited, *key: str) -> None:
         if self._limits is not None:
             seconds = await self._counters.hit(self._limits[name], name, *key)

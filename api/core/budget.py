@@ -104,11 +104,6 @@ class Budget:
         window.told[caller] += counted
         window.owed[caller] += counted
 
-    async def close(self) -> None:
-        """Let go of what counts."""
-        if self._counters is not None:
-            await self._counters.close()
-
     def _now(self, limit: RateLimitItem) -> _Window:
         number = int(time() // limit.get_expiry())
         if self._window.number != number:

@@ -294,7 +294,8 @@ async def test_with_redis_all_processes_count_together() -> None:
     require_redis_server()
     redis, limit, caller = RedisServer(), parse("100/minute"), uuid4()
     async with redis.running():
-        one, other = (Budget(limit, Counters(redis.url, "test")) for _ in range(2))
+        counters = [Counters(redis.url, "test") for _ in range(2)]
+        one, other = (Budget(limit, each) for each in counters)
         spent = [await books.spend(caller, 40) for books in (one, other, one)]
         assert [(balance.remaining, balance.is_refused) for balance in spent if balance] == [
             (60, False),
@@ -304,5 +305,5 @@ async def test_with_redis_all_processes_count_together() -> None:
         last = await other.spend(caller, 20)
         assert last is not None
         assert (last.remaining, last.is_refused) == (0, False)
-        for books in (one, other):
-            await books.close()
+        for each in counters:
+            await each.close()

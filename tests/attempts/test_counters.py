@@ -4,11 +4,12 @@ import asyncio
 
 import pytest
 from limits import parse
+from redis.asyncio import Redis
 
 from api.core import counters
 from api.core.counters import Counters
 from tests.chaos.live_servers import RedisServer, require_redis_server
-from tests.conftest import AppFactory
+from tests.conftest import AppFactory, client_of
 from tests.errors.captured_log import captured_log
 
 THREE = parse("3/minute")
@@ -27,6 +28,24 @@ async def test_a_window_ends() -> None:
     async with asyncio.timeout(10):
         while await counter.hit(second, "key") is not None:  # noqa: ASYNC110 - only the clock ends it
             await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_all_that_a_process_counts_goes_over_one_connection_as_long_as_one_is_enough(
+    make_app: AppFactory,
+) -> None:
+    require_redis_server()
+    redis = RedisServer()
+    async with redis.running():
+        app = await make_app(redis_url=redis.url, rate_limits=True)
+        async with client_of(app) as client, Redis.from_url(redis.url) as other:
+            for _ in range(3):
+                answer = await client.post("/api/auth/login", json={"email": "a@example.com", "password": "Wrong 1234"})
+                assert (answer.status_code, "ratelimit" in answer.headers) == (401, True)
+            keys = {str(key).split("/")[1] for key in await other.keys("*")}
+            assert {"budget", "password by address"} <= keys
+            # Beside it are those of the bus, which publish and listen.
+            assert [each["cmd"] for each in await other.client_list()].count("evalsha") == 1
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
