@@ -21,6 +21,8 @@ class LetterKind(StrEnum):
     EMAIL_CHANGE = "email_change"
     INVITATION = "invitation"
     NEW_SIGN_IN = "new_sign_in"
+    TWO_STEP_OFF = "two_step_off"
+    WEBHOOK_PAUSED = "webhook_paused"
 
 
 class Work(BaseModel):
@@ -60,6 +62,25 @@ class TellOfSignIn(Work):
     device: str
     """In words of ours."""
     address: str | None
+
+
+class TellOfTwoStepOff(Work):
+    """Tell the owner of an account that its password alone is enough from now on."""
+
+    kind = "tell_of_two_step_off"
+
+    user_id: UUID
+    at: datetime
+    by_administrator: bool
+
+
+class TellOfPause(Work):
+    """Tell an admin of a workspace that a webhook there is told nothing any more."""
+
+    kind = "tell_of_pause"
+
+    user_id: UUID
+    webhook_id: UUID
 
 
 class Sweep(Work):

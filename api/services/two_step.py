@@ -6,10 +6,12 @@ from uuid import UUID
 from api.core.actor import Actor, require_person
 from api.core.errors import conflict, forbidden, unauthenticated
 from api.core.identity import Identity
+from api.schemas.jobs import TellOfTwoStepOff
 from api.schemas.two_step import RecoveryCodes, TwoStepBegin, TwoStepEnabling, TwoStepProof, TwoStepSecret
 from api.services import access, security
 from api.services.edits import apply
 from api.services.idempotency import idempotent
+from api.services.jobs import enqueue
 from api.services.second_step import try_code, use_code, wrong_code
 from api.services.users import prove, wrong_password
 from db.clock import utc_now
@@ -112,11 +114,17 @@ async def reset_two_step(uow: UnitOfWork, actor: Actor, user_id: UUID) -> User:
 
 
 async def switch_off(uow: UnitOfWork, actor: Actor, user: User) -> None:
-    """Let the password alone be enough for a user whose account is locked."""
+    """Let the password alone be enough for a user whose account is locked, who is told by mail.
+
+    An address that nobody proved to read is told nothing: it may be that of somebody else.
+    """
     await two_step.delete_all_of(uow.session, user.id)
     apply(user, {"two_step_since": None})
     await uow.session.flush()
     await security.record(uow, actor, SecurityEventKind.TWO_STEP_DISABLED, user.id)
+    if user.email_verified_at is not None:
+        notice = TellOfTwoStepOff(user_id=user.id, at=utc_now(), by_administrator=actor.user_id != user.id)
+        await enqueue(uow, notice)
 
 
 async def _enter(uow: UnitOfWork, actor: Actor, proven: str | None) -> User:

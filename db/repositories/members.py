@@ -89,6 +89,18 @@ async def count_admins(session: ReadSession, workspace_id: UUID) -> int:
     )
 
 
+async def admins_with_address(session: ReadSession, workspace_id: UUID) -> Sequence[UUID]:
+    """Return the ids of the workspace's admins who proved to read their address and are not disabled."""
+    statement = (
+        select(User.id)
+        .join(Member, Member.user_id == User.id)
+        .where(Member.workspace_id == workspace_id, Member.role == Role.ADMIN)
+        .where(User.email_verified_at.is_not(None), User.disabled.is_(False))
+        .order_by(User.id)
+    )
+    return await session.all(statement)
+
+
 async def count_all(session: ReadSession, workspace_id: UUID) -> int:
     """Return how many members the workspace has."""
     return await session.one(select(func.count()).select_from(Member).where(Member.workspace_id == workspace_id))

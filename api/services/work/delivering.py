@@ -12,25 +12,20 @@ from datetime import timedelta
 from time import monotonic
 from uuid import UUID
 
-import structlog
-
-from api.core.actor import SYSTEM
 from api.schemas.jobs import DeliverWebhook, Redeliver
-from api.services import security
 from api.services.changes import MAX_LETTERS
 from api.services.webhooks import promise
 from api.services.work.courier import Answer, Parcel, Receiver, delivery_id, kind_of
+from api.services.work.pausing import pause
 from api.services.work.tools import Tools
 from db.clock import utc_now
 from db.jobs.errors import HopelessError
 from db.jobs.runner import spread
-from db.models import Change, DeliveryStatus, SecurityEventKind, Webhook, WebhookDelivery, WebhookKind, WebhookPause
+from db.models import Change, DeliveryStatus, Webhook, WebhookDelivery, WebhookKind, WebhookPause
 from db.models.base import new_id
 from db.repositories import changes, webhooks, workspaces
 from db.scope import EVERYTHING
 from db.unit_of_work import UnitOfWork
-
-logger = structlog.get_logger("twofold.webhooks")
 
 BACKOFF = (5.0, 30.0, 2 * 60.0, 10 * 60.0, 30 * 60.0, 3600.0)
 """Seconds after a first, second, … failure in a row; the last one for all that follow."""
@@ -118,7 +113,7 @@ async def _next_page(tools: Tools, run: Run) -> Sequence[Change]:
     if workspace is not None and workspace.trimmed_seq > run.seq:
         async with tools.database.write() as uow:
             webhook = await _mine(uow, run)
-            await _pause(uow, webhook, WebhookPause.LOG_TRIMMED)
+            await pause(uow, webhook, WebhookPause.LOG_TRIMMED)
         raise _OverError
     return found
 
@@ -174,12 +169,12 @@ async def _fail(tools: Tools, run: Run, answer: Answer) -> None:
         webhook.failures += 1
         webhook.failing_since = webhook.failing_since or now
         if answer.status_code == GONE:
-            await _pause(uow, webhook, WebhookPause.GONE)
+            await pause(uow, webhook, WebhookPause.GONE)
         elif now - webhook.failing_since >= GIVE_UP_AFTER:
-            await _pause(uow, webhook, WebhookPause.FAILING)
+            await pause(uow, webhook, WebhookPause.FAILING)
         else:
-            pause = spread(BACKOFF[min(webhook.failures, len(BACKOFF)) - 1])
-            webhook.next_attempt_at = now + timedelta(seconds=pause)
+            seconds = spread(BACKOFF[min(webhook.failures, len(BACKOFF)) - 1])
+            webhook.next_attempt_at = now + timedelta(seconds=seconds)
             webhook.job_id = webhook.run_id = None
             await uow.session.flush()
 
@@ -194,15 +189,6 @@ async def _mine(uow: UnitOfWork, run: Run) -> Webhook:
     if webhook is None or webhook.run_id != run.id:
         raise _OverError
     return webhook
-
-
-async def _pause(uow: UnitOfWork, webhook: Webhook, reason: WebhookPause) -> None:
-    webhook.paused_reason, webhook.next_attempt_at = reason, None
-    webhook.job_id = webhook.run_id = None
-    await uow.session.flush()
-    ids = {"webhook_id": str(webhook.id), "workspace_id": str(webhook.workspace_id), "reason": reason.value}
-    await security.record(uow, SYSTEM, SecurityEventKind.WEBHOOK_PAUSED, None, **ids)
-    logger.warning("a webhook was paused", **ids)
 
 
 def _delivery(webhook_id: UUID, change: Change, kind: WebhookKind, answer: Answer) -> WebhookDelivery:

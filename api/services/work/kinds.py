@@ -4,11 +4,21 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 from uuid import UUID
 
-from api.schemas.jobs import DeliverWebhook, Redeliver, SendInvitation, SendMail, Sweep, TellOfSignIn, Work
+from api.schemas.jobs import (
+    DeliverWebhook,
+    Redeliver,
+    SendInvitation,
+    SendMail,
+    Sweep,
+    TellOfPause,
+    TellOfSignIn,
+    TellOfTwoStepOff,
+    Work,
+)
 from api.services.work.delivering import deliver_webhook, redeliver
 from api.services.work.inviting import send_invitation
 from api.services.work.mailing import send_mail
-from api.services.work.notices import tell_of_sign_in
+from api.services.work.notices import tell_of_pause, tell_of_sign_in, tell_of_two_step_off
 from api.services.work.sweep import sweep
 from api.services.work.tools import Tools
 from db.jobs.runner import Handler
@@ -26,6 +36,8 @@ def handlers(tools: Tools) -> Mapping[str, Handler]:
             _line(tools, SendMail, send_mail),
             _line(tools, SendInvitation, send_invitation),
             _line(tools, TellOfSignIn, tell_of_sign_in),
+            _line(tools, TellOfTwoStepOff, tell_of_two_step_off),
+            _line(tools, TellOfPause, tell_of_pause),
             _line(tools, Sweep, sweep),
             _line(tools, DeliverWebhook, deliver_webhook),
             _line(tools, Redeliver, redeliver),
