@@ -108,6 +108,7 @@ COMMANDS = {
     "serve": ["serve"],
     "migrate": ["migrate"],
     "create-admin": ["create-admin", "ada@example.com", "--password", "Analytical1"],
+    "reset-two-step": ["reset-two-step", "ada@example.com"],
     "import": ["import", "-", "--format", "csv", "--workspace", WORKSPACE],
     "export": ["export", "--workspace", WORKSPACE],
 }

@@ -15,6 +15,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from api.cli.accounts import RESET_HELP, reset_two_step_command
 from api.cli.jobs import OUTBOX_HELP, WORKER_HELP, jobs_app, outbox_command, worker_command
 from api.cli.transfer import EXPORT_HELP, IMPORT_HELP, export_command, import_command
 from api.config import Settings, load_settings
@@ -42,6 +43,7 @@ app.command("import", help=IMPORT_HELP)(import_command)
 app.command("export", help=EXPORT_HELP)(export_command)
 app.command("worker", help=WORKER_HELP)(worker_command)
 app.command("outbox", help=OUTBOX_HELP)(outbox_command)
+app.command("reset-two-step", help=RESET_HELP)(reset_two_step_command)
 app.add_typer(jobs_app, name="jobs")
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

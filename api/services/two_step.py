@@ -4,7 +4,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from api.core.actor import Actor, require_person
-from api.core.errors import conflict, forbidden, unauthenticated
+from api.core.errors import AppError, ErrorCode, conflict, forbidden, unauthenticated
 from api.core.identity import Identity
 from api.schemas.jobs import TellOfTwoStepOff
 from api.schemas.two_step import RecoveryCodes, TwoStepBegin, TwoStepEnabling, TwoStepProof, TwoStepSecret
@@ -110,6 +110,20 @@ async def reset_two_step(uow: UnitOfWork, actor: Actor, user_id: UUID) -> User:
     if user.two_step_since is None:
         raise conflict(OFF)
     await switch_off(uow, actor, user)
+    return user
+
+
+async def reset_two_step_of(uow: UnitOfWork, actor: Actor, email: str) -> User:
+    """Do the same for the account that has an address, in the form in which it is stored.
+
+    Raises:
+        AppError: as `reset_two_step`.
+    """
+    actor.require_administrator()
+    found = await users.find_by_email(uow.session, email)
+    if found is None:
+        raise AppError(ErrorCode.NOT_FOUND, "No account has this e-mail address.")
+    user: User = await reset_two_step(uow, actor, found.id)
     return user
 
 
