@@ -5,6 +5,8 @@ from uuid import UUID
 
 import strawberry
 
+from api.schemas.scalars import OR_HOME
+
 PERSONAL = {"personal": True}
 """Metadata of a field whose value depends on who asks: its events cannot be shared among subscribers."""
 
@@ -12,7 +14,7 @@ PUBLIC = {"public": True}
 """Metadata of a field that is for anyone; who asks for another one is refused without a token at once."""
 
 Id = Annotated[UUID, strawberry.argument(description="The id.")]
-WorkspaceId = Annotated[UUID | None, strawberry.argument(description="Where; your personal workspace if absent.")]
+WorkspaceId = Annotated[UUID | None, strawberry.argument(description=f"Where; {OR_HOME}.")]
 ExpectedVersion = Annotated[
     int | None,
     strawberry.argument(description="The version you edit; another one answers `PRECONDITION_FAILED`."),

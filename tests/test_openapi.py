@@ -1,5 +1,6 @@
 """The OpenAPI document says what is answered, and nothing that generators would stumble over."""
 
+import re
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
@@ -13,6 +14,7 @@ from api.config import Settings
 from api.core.errors import STATUS, ErrorCode
 from api.main import create_app
 from api.openapi import PUBLIC, TAGS
+from graphql_schema.schema import create_schema
 from tests.conftest import AppFactory
 from tests.doors.door import Door
 from tests.doors.people import World
@@ -30,6 +32,18 @@ def document() -> dict[str, Any]:
 
 def operations() -> dict[str, dict[str, Any]]:
     return {one["operationId"]: one for methods in document()["paths"].values() for one in methods.values()}
+
+
+def described(node: Any, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield whatever has a description, and its path."""
+    if isinstance(node, dict):
+        if isinstance(node.get("description"), str):
+            yield path, node
+        for key, part in node.items():
+            yield from described(part, f"{path}/{key}")
+    elif isinstance(node, list):
+        for part in node:
+            yield from described(part, path)
 
 
 def schemas(node: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
@@ -62,6 +76,20 @@ def test_it_is_a_document_of_the_version_that_it_names() -> None:
     assert "itemSchema" not in str(document())
     stream = operations()["stream_changes"]["responses"]["200"]["content"]
     assert stream == {"text/event-stream": {"schema": {"type": "string"}}}
+
+
+def test_which_workspace_is_meant_where_none_is_named_is_told_as_it_is() -> None:
+    """A key for one workspace means that one; nobody asks for a ticket by a key."""
+    told = [
+        (path, node["description"])
+        for path, node in [*described(document(), "paths"), *described(document()["components"], "")]
+        if re.search("personal (workspace|one)", node["description"]) and "absent" in node["description"]
+    ]
+    assert told
+    for path, text in told:
+        assert ("API key" in text) != ("changes will be watched" in text), (path, text)
+    for text in re.findall('"""([^"]*absent[^"]*)"""', create_schema(Settings.model_construct()).as_str()):
+        assert "personal" not in text or "API key" in text or "changes will be watched" in text, text
 
 
 def test_asked_twice_it_is_the_same() -> None:

@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import MISSING, BeforeValidator, Field
 
 from api.schemas.pages import Listing, PageQuery
-from api.schemas.scalars import AsWhole, Switch, Uuid, parse_uuid
+from api.schemas.scalars import OR_HOME, AsWhole, Switch, Uuid, parse_uuid
 from api.schemas.types import (
     MAX_DESCRIPTION,
     MAX_FIELDS_BYTES,
@@ -60,7 +60,7 @@ class ItemCreate(Input):
     }
 
     id: Annotated[Uuid | None, Field(description=ITEM_ID)] = None
-    workspace_id: Annotated[Uuid | None, Field(description="Where; your personal workspace if absent.")] = None
+    workspace_id: Annotated[Uuid | None, Field(description=f"Where; {OR_HOME}.")] = None
     title: Annotated[Title, Field(description="1 to 200 characters.")]
     description: Annotated[Description, Field(description="Up to 20,000 characters; empty if absent.")] = ""
     status: Annotated[ItemStatus, Field(description="How far it is; `open` if absent.")] = ItemStatus.OPEN
@@ -119,7 +119,7 @@ class ItemFilter(Input):
 class ItemQuery(ItemFilter, PageQuery):
     """Which items are wanted."""
 
-    workspace_id: Annotated[Uuid | None, Field(description="Where; your personal workspace if absent.")] = None
+    workspace_id: Annotated[Uuid | None, Field(description=f"Where; {OR_HOME}.")] = None
     sort: Annotated[ItemSort, Field(description="The order; a minus sign turns it round.")] = ItemSort.CREATED_DESC
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import MISSING, Field
 
 from api.schemas.pages import Listing, PageQuery
-from api.schemas.scalars import Uuid
+from api.schemas.scalars import OR_HOME, Uuid
 from api.schemas.types import MAX_BODY, Body, Input, Letters, Moment, Output, Version
 
 
@@ -27,7 +27,7 @@ class MessageCreate(Input):
         Uuid | None, Field(description="Choose it yourself, best a UUIDv7, and a repeated request creates no second.")
     ] = None
     workspace_id: Annotated[
-        Uuid | None, Field(description="The room; your personal workspace if absent, the item's with `item_id`.")
+        Uuid | None, Field(description=f"The room; with `item_id` that item's, else {OR_HOME}.")
     ] = None
     item_id: Annotated[Uuid | None, Field(description="The item whose thread it belongs to.")] = None
     body: Annotated[Body, Field(description="1 to 10,000 characters.")]
@@ -44,7 +44,7 @@ class MessageUpdate(Input):
 class MessageQuery(PageQuery):
     """Which messages are wanted: a thread, or else a room."""
 
-    workspace_id: Annotated[Uuid | None, Field(description="The room; your personal workspace if absent.")] = None
+    workspace_id: Annotated[Uuid | None, Field(description=f"The room; {OR_HOME}.")] = None
     item_id: Annotated[Uuid | None, Field(description="The item whose thread is wanted.")] = None
     sort: Annotated[MessageSort, Field(description="The order; a minus sign turns it round.")] = (
         MessageSort.CREATED_DESC

@@ -12,6 +12,9 @@ from pydantic import BeforeValidator
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _WHOLE = re.compile(r"-?[0-9]{1,19}")
 
+OR_HOME = "if absent, your personal workspace, or the one that your API key is for"
+"""Which workspace is meant where none is named, as `Actor.home` has it."""
+
 
 def parse_uuid(value: object) -> UUID:
     """Return the id that a client wrote: 32 hexadecimal digits in five groups (RFC 9562, section 4).

@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import MISSING, AfterValidator, Field, StringConstraints
 
 from api.schemas.pages import Listing, PageQuery
-from api.schemas.scalars import Uuid
+from api.schemas.scalars import OR_HOME, Uuid
 from api.schemas.types import AtMost, Count, Flag, Input, Letters, Moment, Output, Seq, Version
 from db.models import DeliveryStatus, WebhookKind, WebhookPause
 from db.models.webhooks import MAX_ERROR, MAX_URL
@@ -56,9 +56,7 @@ class WebhookCreate(Input):
 
     example: ClassVar = {"url": "https://example.com/hook", "kinds": ["item_created", "item_updated"]}
 
-    workspace_id: Annotated[
-        Uuid | None, Field(description="Whose changes it is told of; your personal workspace if absent.")
-    ] = None
+    workspace_id: Annotated[Uuid | None, Field(description=f"Whose changes it is told of; {OR_HOME}.")] = None
     url: Annotated[
         Url, Field(description="Where each change is sent to; with `https://`, unless the installation allows others.")
     ]
@@ -94,7 +92,7 @@ class WebhookUpdate(Input):
 class WebhookQuery(PageQuery):
     """Whose webhooks are wanted."""
 
-    workspace_id: Annotated[Uuid | None, Field(description="The workspace; your personal one if absent.")] = None
+    workspace_id: Annotated[Uuid | None, Field(description=f"Where; {OR_HOME}.")] = None
 
 
 class WebhookRead(Output):
