@@ -166,6 +166,43 @@ async def test_the_bar_asks_for_the_second_step(visit: Visit) -> None:
     await expect(page.get_by_text("Signed in as Grace")).to_be_visible()
 
 
+async def test_an_api_key_takes_the_place_of_a_sign_in(visit: Visit) -> None:
+    credentials = {"email": visit.server.admin_email, "password": visit.server.admin_password}
+    async with httpx.AsyncClient(base_url=visit.server.url) as client:
+        token = (await client.post(LOGIN_PATH, json=credentials)).json()["access_token"]
+        client.headers["Authorization"] = f"Bearer {token}"
+        key = (await client.post("/api/auth/api-keys", json={"name": "Try"})).json()["key"]
+        name = (await client.get("/api/users/me")).json()["name"]
+
+    page = visit.page
+    await visit.open()
+    await page.get_by_role("button", name="API key").click()
+    await expect(page.get_by_label("API key")).to_be_focused()
+    await expect(page.get_by_label("Password")).to_be_hidden()
+    await page.get_by_label("API key").fill("twofold_" + "0" * 36)
+    await page.get_by_role("button", name="Use").click()
+    await expect(page.get_by_role("status")).to_contain_text("API key")
+    await expect(page.get_by_label("Password")).to_be_visible()
+
+    await page.get_by_role("button", name="API key").click()
+    await page.get_by_label("API key").fill(f" {key} ")
+    await page.get_by_role("button", name="Use").click()
+    await expect(page.get_by_text(f"Signed in as {name}")).to_be_visible()
+    await page.reload()
+    body, request = await visit.run_tab("WhoAmI", shown=visit.server.admin_email)
+    assert (await request.all_headers())["authorization"] == f"Bearer {key}"
+    # It reads, and the page says so.
+    body, _ = await visit.run_tab("CreateItem", shown="This API key may only read.")
+    assert body["errors"][0]["extensions"]["code"] == "FORBIDDEN"
+    # Whoever signs out takes it from the page alone.
+    await page.get_by_role("button", name="Sign out").click()
+    await expect(page.get_by_label("E-mail")).to_be_focused()
+    _, request = await visit.run_tab("WhoAmI", shown="UNAUTHENTICATED")
+    assert "authorization" not in await request.all_headers()
+    async with httpx.AsyncClient(base_url=visit.server.url) as client:
+        assert (await client.get("/api/users/me", headers={"Authorization": f"Bearer {key}"})).status_code == 200
+
+
 def test_values_cannot_break_out_of_the_page() -> None:
     page = graphiql_page(
         graphql_path="/</script><b>",

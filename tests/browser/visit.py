@@ -140,4 +140,4 @@ async def visiting(server: LiveServer) -> AsyncIterator[Visit]:
             _cannot_run(f"the pages' files are not available: {error}")
         result = Visit(page, server)
         yield result
-    assert result.problems == []
+    assert result.problems == [], result.problems
