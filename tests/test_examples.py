@@ -31,7 +31,10 @@ async def test_every_example_is_accepted(app: FastAPI, client: httpx.AsyncClient
     token = (await send("login", "POST", "/api/auth/login"))["access_token"]
     client.headers["Authorization"] = f"Bearer {token}"
     grace = {**bodies(app)["create_user"], "email": bodies(app)["add_member"]["email"]}
-    assert (await client.post("/api/users", json=grace)).is_success
+    friend = (await client.post("/api/users", json=grace)).json()
+    # By her address she is found by whom she shares a workspace with.
+    home = f"/api/workspaces/{user['personal_workspace_id']}/members"
+    assert (await client.post(home, json={"user_id": friend["id"]})).is_success
 
     await send("update_me", "PATCH", "/api/users/me")
     item = await send("create_item", "POST", "/api/items")

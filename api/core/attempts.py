@@ -71,7 +71,9 @@ RULES: Mapping[Limited, Rule] = {
         "address",
     ),
     Limited.SIGN_UP_BY_ADDRESS: Rule(
-        "sign_ups_per_address", "sign-ups, also with an address that has an account; not by administrators", "address"
+        "sign_ups_per_address",
+        "sign-ups, and addresses that `update_me` shall set, also those that have an account; not by administrators",
+        "address",
     ),
     Limited.MAIL_BY_ADDRESS: Rule("mails_per_address", "mails that are asked for, whoever would get them", "address"),
     Limited.MAIL_BY_MAILBOX: Rule(

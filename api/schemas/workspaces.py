@@ -67,7 +67,10 @@ class MemberAdd(Input):
     email: Annotated[
         Email | None,
         AfterValidator(_one_of_two),
-        Field(description="or this.", validate_default=True),
+        Field(
+            description="or this, of somebody you share a workspace with; for administrators, of anybody.",
+            validate_default=True,
+        ),
     ] = None
     role: Annotated[Role, Field(description="What the member may do; `editor` if absent.")] = Role.EDITOR
 

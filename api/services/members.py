@@ -4,17 +4,20 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from api.core.actor import Actor
-from api.core.errors import AppError, conflict, not_found
+from api.core.errors import AppError, ErrorCode, conflict, not_found
 from api.core.pages import PageArguments
 from api.core.permissions import Permission
 from api.schemas.workspaces import MemberAdd, MemberUpdate
 from api.services import access, log
 from api.services.edits import apply, sent
 from api.services.idempotency import idempotent
+from api.services.users import known_to
 from db.models import EntityKind, Member, Role, User
 from db.paging import Page
 from db.repositories import invitations, members, users
 from db.unit_of_work import ReadUnit, UnitOfWork
+
+NOT_KNOWN = "You share no workspace with anybody who has this address. Invite it with `invite_member`."
 
 
 async def list_members(uow: ReadUnit, actor: Actor, workspace_id: UUID, *, page: PageArguments) -> Page[Member]:
@@ -34,14 +37,15 @@ async def list_members_of_workspaces(
 async def add_member(uow: UnitOfWork, actor: Actor, workspace_id: UUID, data: MemberAdd) -> Member:
     """Let a user in, for admins of the workspace.
 
+    By address are found those that the caller shares a workspace with, and by administrators all: whoever else has
+    an account is nobody's business, and is invited.
+
     Raises:
         AppError: NOT_FOUND without such an account; CONFLICT if it is a member already.
     """
     # Nobody else gets as far as to hold an account.
     await access.check(uow, actor, workspace_id, Permission.MANAGE, to_write=True)
-    found = await _find_user(uow, data)
-    if found is None:
-        raise not_found("user")
+    found = await _find_user(uow, actor, data)
     # Whoever deletes the account at this moment must either be done, or find this membership too.
     workspace, _ = await access.enter(uow, actor, workspace_id, Permission.MANAGE, newcomer=found.id)
     user = await users.find(uow.session, found.id)
@@ -101,10 +105,14 @@ async def remove_member(uow: UnitOfWork, actor: Actor, workspace_id: UUID, user_
     await log.record(uow, actor, workspace.id, [entry])
 
 
-async def _find_user(uow: UnitOfWork, data: MemberAdd) -> User | None:
+async def _find_user(uow: UnitOfWork, actor: Actor, data: MemberAdd) -> User:
     if data.user_id is not None:
-        return await users.find(uow.session, data.user_id)
-    return await users.find_by_email(uow.session, data.email or "")
+        found, sentence = await users.find(uow.session, data.user_id), "There is no such user."
+    else:
+        found, sentence = await users.find_known_by_email(uow.session, known_to(actor), data.email or ""), NOT_KNOWN
+    if found is None:
+        raise AppError(ErrorCode.NOT_FOUND, sentence)
+    return found
 
 
 async def _check_dispensable(uow: UnitOfWork, member: Member) -> None:

@@ -107,9 +107,9 @@ async def update_me(uow: UnitOfWork, actor: Actor, data: MeUpdate, *, identity: 
     """Change the caller's own account. A new password ends all other sessions.
 
     Raises:
-        AppError: VALIDATION_ERROR for a missing or wrong `current_password`, RATE_LIMITED after too many of them;
-            also if another change of password was faster; CONFLICT for a taken e-mail address; FORBIDDEN for an
-            API key.
+        AppError: VALIDATION_ERROR for a missing or wrong `current_password`, RATE_LIMITED after too many of them, or
+            too many addresses; also if another change of password was faster; CONFLICT for a taken e-mail address;
+            FORBIDDEN for an API key.
     """
     require_person(actor)
     values = sent(data)
@@ -117,6 +117,9 @@ async def update_me(uow: UnitOfWork, actor: Actor, data: MeUpdate, *, identity: 
     proven: str | None = None
     if "email" in values or "password" in values:
         proven = await prove(uow, actor, current, identity)
+    if "email" in values:
+        # Whether an address is taken is told here as it is at sign-up, and no more often.
+        await identity.attempts.sign_up(actor.address)
     password_hash = await _hash(values, identity)
     user = await access.enter_own_account(uow, actor)
     if proven is not None and user.password_hash != proven:

@@ -56,7 +56,16 @@ async def find_many(session: ReadSession, ids: Sequence[UUID]) -> Sequence[User]
 
 async def find_known(session: ReadSession, scope: Scope, ids: Sequence[UUID]) -> Sequence[User]:
     """Return those of the users that the scope shares a workspace with, as it does with itself, in no order."""
-    statement = living().where(User.id.in_(ids))
+    return await session.all(_known(scope).where(User.id.in_(ids)))
+
+
+async def find_known_by_email(session: ReadSession, scope: Scope, email: str) -> User | None:
+    """Return the user with this e-mail address, in the form in which it is stored, as `find_known` does."""
+    return await session.one_or_none(_known(scope).where(User.email == email))
+
+
+def _known(scope: Scope) -> Select[User]:
+    statement = living()
     if scope is not EVERYTHING:
         own, other = aliased(Member), aliased(Member)
         whose = scope.user_id if isinstance(scope, Within) else scope
@@ -64,7 +73,7 @@ async def find_known(session: ReadSession, scope: Scope, ids: Sequence[UUID]) ->
         if isinstance(scope, Within):
             shared.append(own.workspace_id == scope.workspace_id)
         statement = statement.where(exists().where(*shared))
-    return await session.all(statement)
+    return statement
 
 
 async def standings(session: ReadSession, callers: Collection[Caller]) -> Mapping[Caller, Standing]:

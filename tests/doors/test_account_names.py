@@ -31,7 +31,10 @@ async def test_whoever_signed_up_signs_in_with_the_same_text_and_any_other_spell
                 await sign_up(door, email=other)
             assert taken.value.code == "CONFLICT"
         member = await door.call(
-            "add_member", token=world.admin.token, id=str(world.workspace), data={"email": written}
+            "add_member",
+            token=world.administrator.token,
+            id=str(world.administrator.home),
+            data={"email": written},
         )
         assert member["user_id"] == account["id"]
         # Out of the way of the next spelling.

@@ -61,6 +61,8 @@ async def test_members_are_listed_with_name_and_address_in_the_order_they_came(d
 
 async def test_an_admin_lets_a_user_in_by_address_or_by_id(door: Door, world: World) -> None:
     seq = await seq_of(door, world)
+    home = {"id": str(world.admin.home), "data": {"user_id": str(world.stranger.id)}}
+    await door.call("add_member", token=world.admin.token, **home)
     by_address = await add(door, world, world.admin, email="Stranger@Example.com", role="viewer")
     by_id = await add(door, world, world.admin, user_id=str(world.administrator.id))
 
@@ -81,10 +83,16 @@ async def test_an_admin_lets_a_user_in_by_address_or_by_id(door: Door, world: Wo
 
 
 async def test_who_is_unknown_a_member_already_or_named_badly_is_not_let_in(door: Door, world: World) -> None:
-    for unknown in ({"user_id": str(uuid4())}, {"email": "nobody@example.com"}):
+    # Whether somebody has an account whom one shares nothing with is nobody's business.
+    unshared = "You share no workspace with anybody who has this address. Invite it with `invite_member`."
+    for unknown, sentence in (
+        ({"user_id": str(uuid4())}, "There is no such user."),
+        ({"email": "nobody@example.com"}, unshared),
+        ({"email": world.stranger.email}, unshared),
+    ):
         async with refused(door, "NOT_FOUND") as refusal:
             await add(door, world, world.admin, **unknown)
-        assert refusal.message == "There is no such user."
+        assert refusal.message == sentence
     for present in ({"user_id": str(world.viewer.id)}, {"email": "EDITOR@example.com"}, {"email": world.admin.email}):
         async with refused(door, "CONFLICT") as refusal:
             await add(door, world, world.admin, **present, role="admin")
