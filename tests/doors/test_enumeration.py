@@ -31,6 +31,18 @@ CALLS: Mapping[str, Callable[[World, str], dict[str, Any]]] = {
     "update_me": lambda _, email: {"data": {"email": email, "current_password": PASSWORD}},
 }
 
+ANSWERS = {
+    "login": "UNAUTHENTICATED",
+    "request_password_reset": "OK",
+    "change_email": "OK",
+    "update_user": "FORBIDDEN",
+    "add_member": "NOT_FOUND",
+    "invite_member": "OK",
+    "create_user": "OK",
+    "update_me": "OK",
+}
+"""What is answered about an address without an account."""
+
 TELLING = {"create_user", "update_me"}
 """These cannot do without: an address has one account. How often they tell is limited by `SIGN_UPS_PER_ADDRESS`."""
 
@@ -50,6 +62,7 @@ async def test_an_address_with_an_account_is_answered_as_one_without(door: Door,
             answers.append((answer, {name: len(rows) for name, rows in (await take_rows(door.app)).items()}))
             await put_back(door.app, begin)
         without, with_ = answers
+        assert without[0][0] == ANSWERS[operation], operation
         assert (without == with_) == (operation not in TELLING), operation
         if operation in TELLING:
             assert with_[0][:2] == ("CONFLICT", "This e-mail address has an account already."), operation
