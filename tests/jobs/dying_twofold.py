@@ -1,11 +1,11 @@
-"""Twofold, which pulls its own plug at the step of a sign-up that `DIE` names."""
+"""Twofold, which pulls its own plug at the step of a sign-up or an invitation that `DIE` names."""
 
 import os
 import signal
 from typing import Any
 
 from api import cli
-from api.services import jobs, users
+from api.services import invitations, jobs, users
 from db.session import WriteSession
 
 _enqueue, _commit = jobs.enqueue, WriteSession.commit
@@ -32,5 +32,6 @@ async def commit(session: Any) -> None:
 
 if __name__ == "__main__":
     users.enqueue = enqueue  # type: ignore[attr-defined]  # it only uses it
+    invitations.enqueue = enqueue  # type: ignore[attr-defined]  # as above
     WriteSession.commit = commit  # type: ignore[assignment,method-assign]
     cli.main()
