@@ -156,6 +156,11 @@ class WriteSession(ReadSession):
         async with self._statement() as session:
             return (await session.scalars(statement, execution_options={"synchronize_session": "evaluate"})).one()
 
+    async def returned(self, statement: ReturningUpdate[*Ts]) -> Sequence[Row[*Ts]]:
+        """Run a statement and return the rows that it returns."""
+        async with self._statement() as session:
+            return (await session.execute(statement, execution_options={"synchronize_session": False})).all()
+
     async def on_connection(self, work: Callable[[Session], None]) -> None:
         """Do what a library without asyncio does, in this transaction."""
         async with self._statement() as session:

@@ -25,15 +25,16 @@ class ReadUnit:
 class UnitOfWork(ReadUnit):
     """One write transaction. It is committed when its block ends well, else it never was.
 
-    `last_seqs` holds, per workspace, the last number this transaction gave to a change; those who
-    wait for changes are told after the commit and never before. `touched_users` holds the users
-    whose rights it changed, so that their open streams are looked at then. `idempotency_key` is what
-    the caller calls this request, so that it can send it again.
+    `last_seqs` holds, per workspace, the last number this transaction gave to a change, and `own_seqs` the same
+    for the own logs of accounts; those who wait for changes are told after the commit and never before.
+    `touched_users` holds the users whose rights it changed, so that their open streams are looked at then.
+    `idempotency_key` is what the caller calls this request, so that it can send it again.
     """
 
     session: WriteSession
     jobs: "Callable[[], Jobs]"
     last_seqs: dict[UUID, int] = field(default_factory=dict)
+    own_seqs: dict[UUID, int] = field(default_factory=dict)
     touched_users: set[UUID] = field(default_factory=set)
     kept: Exception | None = None
     idempotency_key: str | None = None
@@ -58,4 +59,5 @@ class UnitOfWork(ReadUnit):
         """Begin anew, as if nothing had been done."""
         await self.session.release()
         self.last_seqs.clear()
+        self.own_seqs.clear()
         self.kept = None

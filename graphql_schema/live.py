@@ -17,21 +17,23 @@ from api.schemas.changes import MAX_STATE, VERSION
 from api.services import users
 from api.services.live.events import Event, changes_of, items_of, messages_of
 from api.services.live.streams import Stream
-from db.models import EntityKind
+from db.models import Change, EntityKind, OwnEntityKind
 from db.models import User as UserRow
 from graphql_schema.door.context import Info
 from graphql_schema.execution.price import cost_of
 from graphql_schema.from_pydantic import model_or
 from graphql_schema.scalars import BigInt
-from graphql_schema.types import WHERE
+from graphql_schema.types import PERSONAL, WHERE
 
 if TYPE_CHECKING:
+    from graphql_schema.invitations import Invitation
     from graphql_schema.items import Item, ItemFilter
     from graphql_schema.members import Member
     from graphql_schema.messages import Message
     from graphql_schema.users import User
     from graphql_schema.workspaces import Workspace
 
+LazyInvitation = Annotated["Invitation", strawberry.lazy("graphql_schema.invitations")]
 LazyItem = Annotated["Item", strawberry.lazy("graphql_schema.items")]
 LazyItemFilter = Annotated["ItemFilter", strawberry.lazy("graphql_schema.items")]
 LazyMember = Annotated["Member", strawberry.lazy("graphql_schema.members")]
@@ -98,24 +100,39 @@ class LiveEvent:
         return None if root.changed is None else JSON(root.changed)
 
 
-@strawberry.type(description="A change of anything in a workspace.")
-class ChangeEvent(LiveEvent):
-    """The entity is under its own name; null of the others, and when it is gone for good."""
-
-    @strawberry.field(description="What kind of thing was changed; null of a `READY`.")
-    def entity(self, root: strawberry.Parent[Event]) -> EntityKind | None:
-        """Return the kind of entity."""
-        return root.change.entity if root.change else None
+@strawberry.type
+class EntityEvent(LiveEvent):
+    """What events of a whole log have. The entity is under its own name; null of the others, and when it is gone."""
 
     @strawberry.field(description="Its id; of a member, the user's id.")
     def entity_id(self, root: strawberry.Parent[Event]) -> UUID | None:
         """Return the entity's id."""
         return root.change.entity_id if root.change else None
 
+    @strawberry.field(description="The member as it was after the change.", graphql_type=LazyMember | None)
+    def member(self, root: strawberry.Parent[Event]) -> Any:
+        """Return the member."""
+        return root.entity(EntityKind.MEMBER)
+
+    @strawberry.field(description="The workspace as it was after the change.", graphql_type=LazyWorkspace | None)
+    def workspace(self, root: strawberry.Parent[Event]) -> Any:
+        """Return the workspace."""
+        return root.entity(EntityKind.WORKSPACE)
+
+
+@strawberry.type(description="A change of anything in a workspace.")
+class ChangeEvent(EntityEvent):
+    """What a workspace's log tells."""
+
+    @strawberry.field(description="What kind of thing was changed; null of a `READY`.")
+    def entity(self, root: strawberry.Parent[Event]) -> EntityKind | None:
+        """Return the kind of entity."""
+        return EntityKind(root.change.entity) if root.change else None
+
     @strawberry.field(description=VERSION)
     def version(self, root: strawberry.Parent[Event]) -> int | None:
         """Return the entity's version."""
-        return root.change.version if root.change else None
+        return root.change.version if isinstance(root.change, Change) else None
 
     @strawberry.field(description="The item as it was after the change.", graphql_type=LazyItem | None)
     def item(self, root: strawberry.Parent[Event]) -> Any:
@@ -127,15 +144,25 @@ class ChangeEvent(LiveEvent):
         """Return the message."""
         return root.entity(EntityKind.MESSAGE)
 
-    @strawberry.field(description="The member as it was after the change.", graphql_type=LazyMember | None)
-    def member(self, root: strawberry.Parent[Event]) -> Any:
-        """Return the member."""
-        return root.entity(EntityKind.MEMBER)
 
-    @strawberry.field(description="The workspace as it was after the change.", graphql_type=LazyWorkspace | None)
-    def workspace(self, root: strawberry.Parent[Event]) -> Any:
-        """Return the workspace."""
-        return root.entity(EntityKind.WORKSPACE)
+@strawberry.type(description="A change of what you belong to, or of where you are asked in.")
+class OwnEvent(EntityEvent):
+    """What an account's own log tells."""
+
+    @strawberry.field(description="What kind of thing was changed; null of a `READY`.")
+    def entity(self, root: strawberry.Parent[Event]) -> OwnEntityKind | None:
+        """Return the kind of entity."""
+        return OwnEntityKind(root.change.entity) if root.change else None
+
+    @strawberry.field(description="In which workspace, or into which you are asked; null of a `READY`.")
+    def workspace_id(self, root: strawberry.Parent[Event]) -> UUID | None:
+        """Return the workspace's id."""
+        return root.change.workspace_id if root.change else None
+
+    @strawberry.field(description="The invitation as it was after the change.", graphql_type=LazyInvitation | None)
+    def invitation(self, root: strawberry.Parent[Event]) -> Any:
+        """Return the invitation."""
+        return root.entity(OwnEntityKind.INVITATION)
 
 
 @strawberry.type(description="A change of the set of items that a filter selects.")
@@ -167,7 +194,7 @@ class MessageEvent(LiveEvent):
         return root.entity(EntityKind.MESSAGE)
 
 
-def _open(info: Info, workspace_id: UUID, after: int | None) -> AbstractAsyncContextManager[Stream]:
+def _open(info: Info, workspace_id: UUID | None, after: int | None) -> AbstractAsyncContextManager[Stream]:
     return info.context.stream(workspace_id, after, cost=cost_of(info._raw_info))  # noqa: SLF001 - no public name
 
 
@@ -179,6 +206,18 @@ class Subscription:
     async def changes(self, info: Info, workspace_id: Watched, after: Resume = None) -> AsyncGenerator[Event, None]:
         """Follow the log."""
         async with _open(info, workspace_id, after) as stream, aclosing(changes_of(stream)) as events:
+            async for event in events:
+                yield event
+
+    @strawberry.subscription(
+        description="Every change of your own log: the workspaces you belong to, your role in each, and the "
+        "invitations to your confirmed address.",
+        graphql_type=OwnEvent,
+        metadata=PERSONAL,
+    )
+    async def mine(self, info: Info, after: Resume = None) -> AsyncGenerator[Event, None]:
+        """Follow one's own log."""
+        async with _open(info, None, after) as stream, aclosing(changes_of(stream)) as events:
             async for event in events:
                 yield event
 

@@ -35,7 +35,7 @@ class RevokedSessions:
 
 @from_output(schemas.StreamTicket)
 class StreamTicket:
-    """A short-lived ticket for the REST door's change stream, for a browser's `EventSource`."""
+    """A short-lived ticket for an event stream of the REST door, for a browser's `EventSource`."""
 
 
 @strawberry.type(description="What a renewal gave.")
@@ -129,7 +129,9 @@ class SessionMutation:
             revoked = await sessions.revoke_all_sessions(uow, info.context.actor)
         return RevokedSessions(**revoked.model_dump())
 
-    @strawberry.mutation(description="Get a ticket for the REST door's change stream of a workspace.")
+    @strawberry.mutation(
+        description="Get a ticket for the REST door's event stream of a workspace, or of your own log."
+    )
     async def create_stream_ticket(self, info: Info, input: Annotated[StreamTicketCreate, INPUT]) -> StreamTicket:
         """Get a ticket."""
         data = input.to_model()

@@ -16,6 +16,7 @@ from graphql_schema.connections import After, Before, Connection, First, Last, p
 from graphql_schema.door.context import Info
 from graphql_schema.from_pydantic import ModelInput, from_input, from_output, model_or
 from graphql_schema.nodes import Node
+from graphql_schema.scalars import BigInt
 from graphql_schema.types import INPUT, ORDER, PERSONAL, PUBLIC, WHERE, Deleted, Id
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class User(OwnsItems, Node):
     """A user, as colleagues see it."""
 
 
-@from_output(schemas.AccountRead)
+@from_output(schemas.AccountRead, types={"seq": BigInt | None})
 class Account(OwnsItems):
     """An account, as its owner and administrators see it. It is the `User` with the same id, which is the `Node`."""
 

@@ -11,6 +11,8 @@ ALGORITHM = "HS256"
 ISSUER = "twofold"
 AUDIENCE = "twofold-api"
 STREAM_AUDIENCE = "twofold-stream"
+OWN = "own"
+"""What the ticket of an account's own log says instead of a workspace."""
 LEEWAY = timedelta(seconds=10)
 """By how much the clocks of two machines may differ (RFC 7519, sections 4.1.4 and 4.1.5)."""
 REQUIRED_CLAIMS = ("sub", "iat", "exp", "jti", "iss", "aud", "sid")
@@ -29,7 +31,7 @@ class Claims:
     token_id: str
     # Until when what was opened with it may go on.
     expires_at: datetime
-    # What a stream ticket is good for; None of an access token.
+    # What a stream ticket is good for, None being the log of its own user; None of an access token.
     workspace_id: UUID | None = None
 
 
@@ -45,14 +47,15 @@ class Tokens:
         return self._sign(user_id, session_id, now or datetime.now(UTC), self.lifetime, {"aud": AUDIENCE})
 
     def issue_ticket(
-        self, user_id: UUID, session_id: UUID, workspace_id: UUID, expires_at: datetime, until: datetime
+        self, user_id: UUID, session_id: UUID, workspace_id: UUID | None, expires_at: datetime, until: datetime
     ) -> str:
-        """Return a ticket that opens the change stream of one workspace, and nothing else, until it expires.
+        """Return a ticket that opens the stream of one log, and nothing else, until it expires: None is the user's own.
 
         The stream may then go on `until` the access token that the ticket was asked for with expires.
         """
         now = datetime.now(UTC)
-        purpose = {"aud": STREAM_AUDIENCE, "wsp": str(workspace_id), "unt": until.timestamp()}
+        place = OWN if workspace_id is None else str(workspace_id)
+        purpose = {"aud": STREAM_AUDIENCE, "wsp": place, "unt": until.timestamp()}
         return self._sign(user_id, session_id, now, expires_at - now, purpose)
 
     def read(self, token: str) -> Claims:
@@ -103,7 +106,7 @@ class Tokens:
                 UUID(claims["sid"]),
                 str(claims["jti"]),
                 datetime.fromtimestamp(claims["unt"], UTC) if is_ticket else expires_at,
-                UUID(claims["wsp"]) if is_ticket else None,
+                None if not is_ticket or claims["wsp"] == OWN else UUID(claims["wsp"]),
             )
         except jwt.ExpiredSignatureError as error:
             raise TokenError("The access token has expired. Refresh the session, or sign in again.") from error

@@ -103,5 +103,5 @@ async def revoke_all_sessions(uow: Write, actor: CurrentActor) -> RevokedSession
 async def create_stream_ticket(
     data: StreamTicketCreate, uow: Read, actor: CurrentActor, identity: InstalledIdentity
 ) -> StreamTicket:
-    """Get a ticket for the change stream of a workspace, for a browser's `EventSource`, which sends no headers."""
+    """Get a ticket for the event stream of a workspace, or of your own log, for a browser's `EventSource`."""
     return await auth.create_stream_ticket(uow, actor, data, identity=identity)

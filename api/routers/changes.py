@@ -8,7 +8,7 @@ from api.core.errors import ErrorCode
 from api.dependencies import CurrentActor, Id, Read
 from api.problems import documented
 from api.rest import GUARDED, resource_router
-from api.schemas.changes import ChangeList, ChangeQuery
+from api.schemas.changes import ChangeList, ChangeQuery, OwnChangeList
 from api.services import changes
 
 router = resource_router("changes")
@@ -21,3 +21,10 @@ async def list_changes(
     """Read the change log after the last number you have seen: in order, without gaps."""
     stretch = await changes.list_changes(uow, actor, workspace_id, after=query.after, limit=query.limit)
     return ChangeList.model_validate(stretch)
+
+
+@router.get("/me/changes", responses=documented(ErrorCode.FORBIDDEN, ErrorCode.CURSOR_EXPIRED))
+async def list_my_changes(query: Annotated[ChangeQuery, Query()], uow: Read, actor: CurrentActor) -> OwnChangeList:
+    """Read your own log after the last number you have seen: your workspaces, roles and invitations."""
+    stretch = await changes.list_my_changes(uow, actor, after=query.after, limit=query.limit)
+    return OwnChangeList.model_validate(stretch)

@@ -23,6 +23,7 @@ class LetterKind(StrEnum):
     NEW_SIGN_IN = "new_sign_in"
     TWO_STEP_OFF = "two_step_off"
     WEBHOOK_PAUSED = "webhook_paused"
+    MEMBERSHIP = "membership"
 
 
 class Work(BaseModel):
@@ -81,6 +82,23 @@ class TellOfPause(Work):
 
     user_id: UUID
     webhook_id: UUID
+
+
+class MembershipNews(StrEnum):
+    """What somebody did about a membership."""
+
+    ADDED = "added"
+    REMOVED = "removed"
+    ROLE_CHANGED = "role_changed"
+
+
+class TellOfMembership(Work):
+    """Tell somebody who wants to hear of it that others changed a membership. No mail says in which workspace."""
+
+    kind = "tell_of_membership"
+
+    user_id: UUID
+    news: MembershipNews
 
 
 class Sweep(Work):

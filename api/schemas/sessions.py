@@ -90,10 +90,11 @@ class StreamTicketCreate(Input):
         Uuid | None,
         Field(description="The workspace whose changes will be watched; your personal workspace if absent."),
     ] = None
+    mine: Annotated[Flag, Field(description="Instead for your own log, whatever the workspace.")] = False
 
 
 class StreamTicket(Output):
-    """A short-lived ticket for `GET /api/workspaces/{id}/changes/stream?ticket=…`, for a browser's `EventSource`."""
+    """A short-lived ticket for an event stream, `…/stream?ticket=…`, for a browser's `EventSource`."""
 
     ticket: Annotated[str, Field(description="Put it into the address as `ticket`.")]
     expires_in: Annotated[

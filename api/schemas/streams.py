@@ -8,17 +8,21 @@ from pydantic import Field
 from api.core.live import Effect
 from api.schemas.changes import GivenSeq, State
 from api.schemas.items import ItemFilter, ItemRead
-from api.schemas.types import Moment, Output, Seq
+from api.schemas.types import Input, Moment, Output, Seq
 from db.models import ChangeKind
 
 
-class StreamQuery(ItemFilter):
-    """From where to watch, and optionally which items."""
+class OwnStreamQuery(Input):
+    """From where to watch."""
 
     after: Annotated[
         GivenSeq | None, Field(description="The last number you have seen: what follows it is replayed first.")
     ] = None
     ticket: Annotated[str | None, Field(max_length=2048, description="Instead of the `Authorization` header.")] = None
+
+
+class StreamQuery(ItemFilter, OwnStreamQuery):
+    """From where to watch, and optionally which items."""
 
     def item_filter(self) -> ItemFilter | None:
         """Return the filter, or None if there is none and every change is wanted."""

@@ -7,7 +7,7 @@ from pydantic import MISSING, AfterValidator, Field, SecretStr, ValidationInfo
 
 from api.schemas.emails import Email
 from api.schemas.pages import Listing
-from api.schemas.types import Flag, Input, Moment, Name, Output, Secret, Version
+from api.schemas.types import Flag, Input, Moment, Name, Output, Secret, Seq, Version
 from db.models import UserRole
 
 
@@ -60,6 +60,12 @@ class UserCreate(Input):
     ] = UserRole.MEMBER
 
 
+MEMBERSHIP_MAILS = (
+    "Whether to be told by mail, at a confirmed address, when somebody adds you to a workspace, takes you out of one "
+    "or gives you another role."
+)
+
+
 class MeUpdate(Input):
     """Changes to one's own account; what is absent stays."""
 
@@ -74,6 +80,7 @@ class MeUpdate(Input):
     current_password: Annotated[
         GivenPassword | MISSING, Field(description="To change the e-mail address or the password.")
     ] = MISSING
+    membership_mails: Annotated[Flag | MISSING, Field(description=MEMBERSHIP_MAILS)] = MISSING
 
 
 class UserUpdate(Input):
@@ -101,7 +108,11 @@ class AccountRead(Output):
     ] = None
     role: Annotated[UserRole, Field(description="What the account may do to others.")]
     disabled: Annotated[bool, Field(description="Whether it is kept from signing in.")]
+    membership_mails: Annotated[bool, Field(description=MEMBERSHIP_MAILS)] = False
     personal_workspace_id: Annotated[UUID, Field(description="The workspace that came with the account.")]
+    seq: Annotated[
+        Seq | None, Field(description="Number of the last change in your own log; only `get_me` tells it.")
+    ] = None
     version: Annotated[Version, Field(description="Rises with each change.")]
     created_at: Annotated[Moment, Field(description="When it was made.")]
     updated_at: Annotated[Moment, Field(description="When it last changed.")]

@@ -8,7 +8,9 @@ The order of locks is the same for every operation, so that no two of them ever 
    who locked an account makes and ends its sessions, API keys, second step and identity, and nobody else does but the
    sweep, which waits for nobody;
 2. workspaces, by id: `enter`, `enter_invited`, and `enter_all_of` for all that an account belongs to;
-3. nothing more: what is in a workspace is written by whoever holds the workspace. Only how far its webhooks are
+3. logs of accounts, by the account's id, all in one statement: `own_log.tell`, and before it who confirms or
+   changes an address, `own_log.changing`;
+4. nothing more: what is in a workspace is written by whoever holds the workspace. Only how far its webhooks are
    is written by jobs, which lock one webhook and want nothing else; whoever edits one waits for them last.
 
 Foreign keys to an account wait for nobody but who changes its address or deletes it, and such a row is
@@ -74,9 +76,9 @@ async def enter(
     return workspace, None
 
 
-async def enter_invited(uow: UnitOfWork, workspace_id: WorkspaceId) -> None:
+async def enter_invited(uow: UnitOfWork, workspace_id: WorkspaceId) -> Workspace | None:
     """Lock a workspace for what an invitation into it allows, which is to be judged once the lock is held."""
-    await workspaces.lock(uow.session, EVERYTHING, workspace_id)
+    return await workspaces.lock(uow.session, EVERYTHING, workspace_id)
 
 
 async def check(

@@ -92,7 +92,7 @@ async def _recognise_token(uow: ReadUnit, credentials: str | None, identity: Ide
 async def create_stream_ticket(
     uow: ReadUnit, actor: Actor, data: StreamTicketCreate, *, identity: Identity
 ) -> StreamTicket:
-    """Return a ticket for the change stream of one workspace, for clients that cannot send headers.
+    """Return a ticket for the stream of one workspace's log, or of one's own, for clients that cannot send headers.
 
     It opens streams for `TICKET_LIFETIME`, and never longer than the access token it was asked for with
     lasts; streams that it opened go on as long as that does.
@@ -104,22 +104,27 @@ async def create_stream_ticket(
     session_id = user.session_id
     if session_id is None:
         raise forbidden("A stream ticket belongs to a session, and there is none.")
-    workspace = await access.see(uow, actor, access.or_personal(actor, data.workspace_id))
+    workspace_id = None
+    if not data.mine:
+        workspace_id = (await access.see(uow, actor, access.or_personal(actor, data.workspace_id))).id
     now = datetime.now(UTC)
     until = user.expires_at or now + identity.tokens.lifetime
     expires_at = min(now + TICKET_LIFETIME, until)
-    ticket = identity.tokens.issue_ticket(user.id, session_id, workspace.id, expires_at, until)
+    ticket = identity.tokens.issue_ticket(user.id, session_id, workspace_id, expires_at, until)
     return StreamTicket(ticket=ticket, expires_in=int((expires_at - now).total_seconds()))
 
 
-async def admit(uow: ReadUnit, ticket: str, workspace_id: UUID, *, identity: Identity) -> Actor:
-    """Return who holds a stream ticket for this workspace, or `Anonymous` with the reason why it does not count."""
+async def admit(uow: ReadUnit, ticket: str, workspace_id: UUID | None, *, identity: Identity) -> Actor:
+    """Return who holds a stream ticket for this workspace, or `Anonymous` with the reason why it does not count.
+
+    None is the holder's own log.
+    """
     try:
         claims = identity.tokens.read_ticket(ticket)
     except TokenError:
         return Anonymous("The stream ticket is not valid or has expired.")
     if claims.workspace_id != workspace_id:
-        return Anonymous("The stream ticket is for another workspace.")
+        return Anonymous("The stream ticket is for another log.")
     return await _recognise(uow, claims)
 
 

@@ -18,13 +18,13 @@ from api.core.permissions import Permission
 from api.schemas.invitations import InvitationAnswer, InvitationCreate
 from api.schemas.jobs import SendInvitation
 from api.schemas.mail import Receipt
-from api.services import access
+from api.services import access, own_log
 from api.services.idempotency import idempotent
 from api.services.jobs import enqueue
 from api.services.members import let_in
 from api.services.users import change
 from db.clock import utc_now
-from db.models import Invitation, Member, User
+from db.models import Invitation, Member, User, Workspace
 from db.models.base import new_id
 from db.paging import Page
 from db.repositories import invitations, members
@@ -57,6 +57,7 @@ async def invite_member(
     if await members.find_by_email(uow.session, workspace.id, data.email) is not None:
         raise conflict("The user is a member already.")
     invitation = await invitations.find_for(uow.session, workspace.id, data.email)
+    before = None if invitation is None else own_log.shown(invitation)
     if invitation is None:
         invitation = Invitation(workspace=workspace, email=data.email)
     invitation.role, invitation.inviter, invitation.expires_at = data.role, inviter.user, utc_now() + LIFETIME
@@ -64,6 +65,7 @@ async def invite_member(
     invitation.letter_id, invitation.digest = new_id(), None
     await uow.session.insert(invitation)
     await enqueue(uow, SendInvitation(invitation_id=invitation.id), job_id=invitation.letter_id)
+    await own_log.tell(uow, actor, own_log.invited(invitation, before))
     return invitation
 
 
@@ -92,14 +94,14 @@ async def accept_invitation(uow: UnitOfWork, actor: Actor, data: InvitationAnswe
             CONFLICT for a member.
     """
     user = await access.enter_own_account(uow, actor)
-    invitation = await _enter(uow, data, user)
+    invitation, workspace = await _enter(uow, data, user)
     if invitation.email != user.email:
         raise forbidden("This invitation is for another address. Sign in with the account that has it.")
     if await members.find(uow.session, invitation.workspace_id, user.id) is not None:
         raise conflict("You are a member already.")
     if data.token is not None:
         await change(uow, actor, user, {"email_verified_at": utc_now()}, None)
-    return await let_in(uow, actor, invitation.workspace_id, user, invitation.role)
+    return await let_in(uow, actor, workspace, user, invitation.role)
 
 
 @idempotent
@@ -111,7 +113,8 @@ async def decline_invitation(uow: UnitOfWork, actor: Actor, data: InvitationAnsw
     """
     refuse_keys(actor)
     user = None if data.token is not None else await access.enter_own_account(uow, actor)
-    await uow.session.delete(await _enter(uow, data, user))
+    invitation, _ = await _enter(uow, data, user)
+    await _end(uow, actor, invitation)
     return DECLINED
 
 
@@ -127,19 +130,25 @@ async def revoke_invitation(uow: UnitOfWork, actor: Actor, invitation_id: UUID) 
     invitation = await invitations.find(uow.session, invitation_id)
     if invitation is None:
         raise not_found("invitation")
+    await _end(uow, actor, invitation)
+
+
+async def _end(uow: UnitOfWork, actor: Actor, invitation: Invitation) -> None:
+    news = own_log.uninvited(invitation)
     await uow.session.delete(invitation)
+    await own_log.tell(uow, actor, news)
 
 
-async def _enter(uow: UnitOfWork, data: InvitationAnswer, user: User | None) -> Invitation:
-    """Lock the workspace of the open invitation that is meant, and return the invitation as it is then."""
-    invitation = await _find(uow, data, user)
+async def _enter(uow: UnitOfWork, data: InvitationAnswer, user: User | None) -> tuple[Invitation, Workspace]:
+    """Lock the workspace of the open invitation that is meant, and return both as they are then."""
+    invitation, workspace = await _find(uow, data, user), None
     if invitation is not None:
-        await access.enter_invited(uow, invitation.workspace_id)
+        workspace = await access.enter_invited(uow, invitation.workspace_id)
         # It may have ended while the lock was waited for.
         invitation = await _find(uow, data, user)
-    if invitation is None:
+    if invitation is None or workspace is None:
         raise not_found("invitation") if data.token is None else _bad_token()
-    return invitation
+    return invitation, workspace
 
 
 async def _find(uow: UnitOfWork, data: InvitationAnswer, user: User | None) -> Invitation | None:

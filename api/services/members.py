@@ -7,14 +7,16 @@ from api.core.actor import Actor
 from api.core.errors import AppError, ErrorCode, conflict, not_found
 from api.core.pages import PageArguments
 from api.core.permissions import Permission
+from api.schemas.jobs import MembershipNews, TellOfMembership
 from api.schemas.workspaces import MemberAdd, MemberUpdate
-from api.services import access, log
+from api.services import access, log, own_log
 from api.services.edits import apply, sent
 from api.services.idempotency import idempotent
+from api.services.jobs import enqueue
 from api.services.users import known_to
-from db.models import EntityKind, Member, Role, User
+from db.models import EntityKind, Member, Role, User, Workspace
 from db.paging import Page
-from db.repositories import invitations, members, users
+from db.repositories import invitations, members, own_logs, users
 from db.unit_of_work import ReadUnit, UnitOfWork
 
 NOT_KNOWN = "You share no workspace with anybody who has this address. Invite it with `invite_member`."
@@ -53,16 +55,21 @@ async def add_member(uow: UnitOfWork, actor: Actor, workspace_id: UUID, data: Me
         raise not_found("user")
     if await members.find(uow.session, workspace.id, user.id) is not None:
         raise conflict("The user is a member already.")
-    return await let_in(uow, actor, workspace.id, user, data.role)
+    return await let_in(uow, actor, workspace, user, data.role)
 
 
-async def let_in(uow: UnitOfWork, actor: Actor, workspace_id: UUID, user: User, role: Role) -> Member:
+async def let_in(uow: UnitOfWork, actor: Actor, workspace: Workspace, user: User, role: Role) -> Member:
     """Make a user a member of a locked workspace. Whatever invitation there was for its address has done its work."""
-    version = await log.first_version(uow, EntityKind.MEMBER, user.id, workspace_id=workspace_id)
-    member = Member(workspace_id=workspace_id, user=user, role=role, version=version)
+    version = await log.first_version(uow, EntityKind.MEMBER, user.id, workspace_id=workspace.id)
+    member = Member(workspace_id=workspace.id, user=user, role=role, version=version)
     await uow.session.insert(member)
-    await invitations.remove_for(uow.session, workspace_id, user.email or "")
-    await log.record(uow, actor, workspace_id, [log.created(member)])
+    invitation = await invitations.find_for(uow.session, workspace.id, user.email or "")
+    tellings = [] if invitation is None else [own_log.uninvited(invitation)]
+    if invitation is not None:
+        await uow.session.delete(invitation)
+    await log.record(uow, actor, workspace.id, [log.created(member)])
+    await own_log.tell(uow, actor, *tellings, own_log.came(member, workspace))
+    await _write_to(uow, actor, user, MembershipNews.ADDED)
     return member
 
 
@@ -80,9 +87,16 @@ async def update_member(uow: UnitOfWork, actor: Actor, workspace_id: UUID, user_
     if data.role is not Role.ADMIN:
         await _check_dispensable(uow, member)
     before = log.snapshot(member)
+    whose = invitations.from_inviter(user_id, workspace.id)
+    asked = await own_log.open_invitations(uow, whose)
     if apply(member, sent(data)):
         await uow.session.flush()
-        await log.record(uow, actor, workspace.id, [log.updated(member, before)])
+        entry = log.updated(member, before)
+        await log.record(uow, actor, workspace.id, [entry])
+        told = own_log.Telling(own_logs.only(user_id), [own_log.News.of(workspace, entry)])
+        ended = own_log.differences(asked, await own_log.open_invitations(uow, whose))
+        await own_log.tell(uow, actor, told, *ended)
+        await _write_to(uow, actor, member.user, MembershipNews.ROLE_CHANGED)
     return member
 
 
@@ -99,10 +113,20 @@ async def remove_member(uow: UnitOfWork, actor: Actor, workspace_id: UUID, user_
     if member is None:
         raise _no_member()
     await _check_dispensable(uow, member)
-    entry = log.deleted(member)
+    entry, told = log.deleted(member), own_log.went(member, workspace)
+    whose = invitations.from_inviter(user_id, workspace.id)
+    asked = await own_log.open_invitations(uow, whose)
     await uow.session.delete(member)
     uow.touched_users.add(user_id)
     await log.record(uow, actor, workspace.id, [entry])
+    await own_log.tell(uow, actor, told, *own_log.differences(asked, {}))
+    await _write_to(uow, actor, member.user, MembershipNews.REMOVED)
+
+
+async def _write_to(uow: UnitOfWork, actor: Actor, user: User, news: MembershipNews) -> None:
+    """Promise a mail to who wants to be told what others do about a membership."""
+    if user.membership_mails and user.email_verified_at is not None and actor.user_id != user.id:
+        await enqueue(uow, TellOfMembership(user_id=user.id, news=news))
 
 
 async def _find_user(uow: UnitOfWork, actor: Actor, data: MemberAdd) -> User:

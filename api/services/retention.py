@@ -1,4 +1,4 @@
-"""Trimming the change log: what is older than `LOG_RETENTION_DAYS` goes, workspace by workspace."""
+"""Trimming the logs: what is older than `LOG_RETENTION_DAYS` goes, log by log."""
 
 import asyncio
 from datetime import timedelta
@@ -9,7 +9,9 @@ from api.core.actor import SYSTEM, Actor
 from db.clock import utc_now
 from db.engine import Database
 from db.errors import DatabaseError
-from db.repositories import changes, workspaces
+from db.logs import LogKind
+from db.models import OwnLog, Workspace
+from db.repositories import changes, own_logs, workspaces
 
 logger = structlog.get_logger("twofold.retention")
 
@@ -19,20 +21,23 @@ TRIM_EVERY_SECONDS = 3600.0
 async def trim_logs(database: Database, actor: Actor, *, days: int) -> int:
     """Remove old changes and raise the floor of each log; return how many logs were trimmed.
 
-    Each workspace is a transaction of its own, so writers wait for one of them at most.
+    Each log is a transaction of its own, so writers wait for one of them at most.
     """
     before = utc_now() - timedelta(days=days)
     trimmed = 0
     async with database.read() as reading:
-        old = await changes.workspaces_before(reading.session, before)
-    for workspace_id in old:
+        old = await changes.logs_before(reading.session, before)
+    for log in old:
         async with database.write() as uow:
-            workspace = await workspaces.lock(uow.session, actor.scope(), workspace_id)
-            if workspace is None:
+            if log.kind is LogKind.ACCOUNT:
+                keeper: Workspace | OwnLog | None = await own_logs.lock(uow.session, log.id)
+            else:
+                keeper = await workspaces.lock(uow.session, actor.scope(), log.id)
+            if keeper is None:
                 continue
-            floor = await changes.last_before(uow.session, workspace_id, before)
-            await changes.trim(uow.session, workspace_id, floor)
-            workspace.trimmed_seq = max(workspace.trimmed_seq, floor)
+            floor = await changes.last_before(uow.session, log, before)
+            await changes.trim(uow.session, log, floor)
+            keeper.trimmed_seq = max(keeper.trimmed_seq, floor)
             await uow.session.flush()
             trimmed += 1
     return trimmed
@@ -47,5 +52,5 @@ async def keep_trimmed(database: Database, *, days: int) -> None:
             logger.warning("the logs were not trimmed", error=type(error).__name__)
         else:
             if trimmed:
-                logger.info("old changes were removed", workspaces=trimmed)
+                logger.info("old changes were removed", logs=trimmed)
         await asyncio.sleep(TRIM_EVERY_SECONDS)

@@ -13,7 +13,7 @@ from api.core.identity import Identity
 from api.core.pages import PageArguments
 from api.schemas.jobs import LetterKind, SendMail
 from api.schemas.users import MeUpdate, UserCreate, UserUpdate
-from api.services import access, api_keys, log, security, sessions, workspaces
+from api.services import access, api_keys, log, own_log, security, sessions, workspaces
 from api.services.edits import apply, sent, touch
 from api.services.idempotency import idempotent
 from api.services.jobs import enqueue
@@ -22,7 +22,7 @@ from db.errors import ConstraintViolatedError
 from db.models import Member, Role, SecurityEventKind, User, UserRole, Workspace
 from db.models.base import new_id
 from db.paging import Page
-from db.repositories import members, provider_identities, two_step, users
+from db.repositories import members, own_logs, provider_identities, two_step, users
 from db.scope import EVERYTHING, Scope
 from db.unit_of_work import ReadUnit, UnitOfWork
 
@@ -95,8 +95,8 @@ async def has_users(uow: ReadUnit, _actor: Actor) -> bool:
 
 
 async def get_me(uow: ReadUnit, actor: Actor) -> User:
-    """Return the caller's own account."""
-    user = await users.find(uow.session, require_user(actor).id)
+    """Return the caller's own account, with how far its own log is."""
+    user = await users.find_with_seq(uow.session, require_user(actor).id)
     if user is None:
         raise unauthenticated()
     return user
@@ -226,6 +226,7 @@ async def delete_user(uow: UnitOfWork, actor: Actor, user_id: UUID) -> None:
     await api_keys.end_all(uow, user.id)
     await two_step.delete_all_of(uow.session, user.id)
     await provider_identities.delete_all_of(uow.session, user.id)
+    await own_logs.remove(uow.session, user.id)
     await security.record(uow, actor, SecurityEventKind.ACCOUNT_DELETED, user.id)
     # Only now: see the order of locks in `access`.
     user.name = "Deleted user"
@@ -271,7 +272,7 @@ async def change(
         await sessions.end_all(uow, user.id, but=actor.session_id if isinstance(actor, UserActor) else None)
     for kind, details in list(_told(user, values)):
         await security.record(uow, actor, kind, user.id, **details)
-    async with _renaming(uow, actor, user, values):
+    async with own_log.changing(uow, actor, user, values), _renaming(uow, actor, user, values):
         if apply(user, values):
             with email_conflicts():
                 await uow.session.flush()
@@ -280,11 +281,10 @@ async def change(
 
 @asynccontextmanager
 async def _renaming(uow: UnitOfWork, actor: Actor, user: User, values: dict[str, object]) -> AsyncIterator[None]:
-    """Tell each workspace of the user if the block gives it another name: who watches shows it to others."""
+    """Tell each workspace of the user, all of which are locked, if the block gives it another name."""
     if values.get("name", user.name) == user.name:
         yield
         return
-    await access.enter_all_of(uow, user)
     before = [(member, log.snapshot(member)) for member in await members.all_of(uow.session, user.id)]
     yield
     for member, _ in before:

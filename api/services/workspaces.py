@@ -8,13 +8,13 @@ from api.core.errors import conflict
 from api.core.pages import PageArguments
 from api.core.permissions import Permission
 from api.schemas.workspaces import WorkspaceCreate, WorkspaceUpdate
-from api.services import access, log
+from api.services import access, log, own_log
 from api.services.edits import Expected, apply, check_version, sent
 from api.services.idempotency import idempotent
 from db.models import Member, Role, User, Workspace
 from db.models.base import new_id
 from db.paging import Page
-from db.repositories import members, tombstones, workspaces
+from db.repositories import invitations, members, tombstones, workspaces
 from db.unit_of_work import ReadUnit, UnitOfWork
 
 
@@ -39,6 +39,7 @@ async def create_workspace(uow: UnitOfWork, actor: Actor, data: WorkspaceCreate)
     member = Member(workspace_id=workspace.id, user=user, role=Role.ADMIN)
     await uow.session.insert(workspace, member)
     await log.record(uow, actor, workspace.id, [log.created(workspace), log.created(member)])
+    await own_log.tell(uow, actor, own_log.came(member, workspace))
     return workspace
 
 
@@ -79,10 +80,14 @@ async def update_workspace(
     """Change a workspace, for its admins."""
     workspace, _ = await access.enter(uow, actor, workspace_id, Permission.MANAGE)
     check_version(workspace, expected_version)
-    before = log.snapshot(workspace)
+    before, whose = log.snapshot(workspace), invitations.into([workspace.id])
+    asked = await own_log.open_invitations(uow, whose)
     if apply(workspace, sent(data)):
         await uow.session.flush()
-        await log.record(uow, actor, workspace.id, [log.updated(workspace, before)])
+        entry = log.updated(workspace, before)
+        await log.record(uow, actor, workspace.id, [entry])
+        renamed = own_log.differences(asked, await own_log.open_invitations(uow, whose))
+        await own_log.tell(uow, actor, own_log.to_members(workspace, entry), *renamed)
     return workspace
 
 
@@ -96,6 +101,10 @@ async def delete_workspace(uow: UnitOfWork, actor: Actor, workspace_id: UUID) ->
     workspace, _ = await access.enter(uow, actor, workspace_id, Permission.MANAGE)
     if workspace.personal:
         raise conflict("A personal workspace is deleted with its account only.")
+    asked = await own_log.open_invitations(uow, invitations.into([workspace.id]))
+    told = own_log.to_members(workspace, log.deleted(workspace))
+    # Before they are members no longer.
+    await own_log.tell(uow, actor, told, *own_log.differences(asked, {}))
     await _erase(uow, actor, workspace)
 
 
@@ -106,7 +115,11 @@ async def leave_all(uow: UnitOfWork, actor: Actor, user: User) -> None:
         AppError: CONFLICT, with the ids, if the user is the last admin of workspaces with other members.
     """
     stuck: list[str] = []
-    for workspace in await access.enter_all_of(uow, user):
+    entered = await access.enter_all_of(uow, user)
+    places = invitations.into([workspace.id for workspace in entered])
+    asked = await own_log.open_invitations(uow, places)
+    tellings: list[own_log.Telling] = []
+    for workspace in entered:
         member = await members.find(uow.session, workspace.id, user.id)
         if member is None:
             continue
@@ -115,15 +128,18 @@ async def leave_all(uow: UnitOfWork, actor: Actor, user: User) -> None:
         elif member.role is Role.ADMIN and await members.count_admins(uow.session, workspace.id) == 1:
             stuck.append(str(workspace.id))
         else:
-            await _leave(uow, actor, workspace, member)
+            tellings += await _leave(uow, actor, workspace, member)
     if stuck:
         raise conflict(
             "The user is the last admin of workspaces with other members; make somebody else admin there first.",
             workspace_ids=stuck,
         )
+    tellings += own_log.differences(asked, await own_log.open_invitations(uow, places))
+    await own_log.tell(uow, actor, *tellings)
 
 
-async def _leave(uow: UnitOfWork, actor: Actor, workspace: Workspace, member: Member) -> None:
+async def _leave(uow: UnitOfWork, actor: Actor, workspace: Workspace, member: Member) -> Sequence[own_log.Telling]:
+    """Take a member out, and return what those who stay are told if it was the member's personal workspace."""
     entries = [log.deleted(member)]
     await uow.session.delete(member)
     if workspace.personal and member.user.personal_workspace_id == workspace.id:
@@ -132,6 +148,7 @@ async def _leave(uow: UnitOfWork, actor: Actor, workspace: Workspace, member: Me
         await uow.session.flush()
         entries.append(log.updated(workspace, before))
     await log.record(uow, actor, workspace.id, entries)
+    return [own_log.to_members(workspace, entry) for entry in entries[1:]]
 
 
 async def _erase(uow: UnitOfWork, actor: Actor, workspace: Workspace) -> None:

@@ -2,7 +2,7 @@
 
 from db.models.api_keys import ApiKey, KeyAccess
 from db.models.base import Base
-from db.models.changes import Change, ChangeKind, EntityKind
+from db.models.changes import Change, ChangeKind, EntityKind, LogEntry
 from db.models.idempotency import DoneRequest
 from db.models.invitations import Invitation
 from db.models.items import Item, ItemStatus
@@ -10,6 +10,7 @@ from db.models.jobs import Job, JobStatus, OutboxMail, Worker
 from db.models.mail_tokens import MailPurpose, MailToken
 from db.models.members import Member, Role
 from db.models.messages import Message
+from db.models.own_logs import OwnChange, OwnEntityKind, OwnLog
 from db.models.provider_identities import ProviderIdentity, UsedOidcSignIn
 from db.models.security_events import SecurityEvent, SecurityEventKind
 from db.models.sessions import UserSession
@@ -33,11 +34,15 @@ __all__ = [
     "Job",
     "JobStatus",
     "KeyAccess",
+    "LogEntry",
     "MailPurpose",
     "MailToken",
     "Member",
     "Message",
     "OutboxMail",
+    "OwnChange",
+    "OwnEntityKind",
+    "OwnLog",
     "ProviderIdentity",
     "RecoveryCode",
     "Role",

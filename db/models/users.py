@@ -4,8 +4,8 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, String
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import ForeignKey, Index, String, false
+from sqlalchemy.orm import Mapped, mapped_column, query_expression
 
 from db.models.base import Base, Edited, byte_ordered, choice, new_id
 
@@ -33,5 +33,9 @@ class User(Edited, Base):
     two_step_since: Mapped[datetime | None] = mapped_column(default=None)
     role: Mapped[UserRole] = mapped_column(choice(UserRole), default=UserRole.MEMBER)
     disabled: Mapped[bool] = mapped_column(default=False)
+    # Whether it wants a mail when somebody lets it in somewhere, takes it out, or gives it another role.
+    membership_mails: Mapped[bool] = mapped_column(server_default=false())
     personal_workspace_id: Mapped[UUID | None] = mapped_column(ForeignKey("workspaces.id"), unique=True)
     deleted_at: Mapped[datetime | None] = mapped_column(default=None)
+    # The number of the last change in its own log, where a query asks for it.
+    seq: Mapped[int | None] = query_expression()

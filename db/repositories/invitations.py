@@ -1,9 +1,10 @@
 """Queries on invitations."""
 
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, ScalarSelect, Select, delete, exists, select
+from sqlalchemy import ColumnElement, ScalarSelect, Select, and_, delete, exists, select
 from sqlalchemy.orm import aliased, joinedload
 
 from db.clock import utc_now
@@ -12,6 +13,9 @@ from db.paging import Page, PageRequest, Sort, fetch_page
 from db.session import ReadSession, WriteSession
 
 WITH_NAMES = (joinedload(Invitation.workspace, innerjoin=True), joinedload(Invitation.inviter, innerjoin=True))
+Condition = ColumnElement[bool]
+"""Which invitations are meant."""
+
 NEWEST_FIRST: Sort[Invitation] = Sort("-created", Invitation.created_at, Invitation.id, descending=True)
 
 
@@ -28,7 +32,7 @@ def open_ones() -> Select[Invitation]:
     return select(Invitation).options(*WITH_NAMES).where(Invitation.expires_at > utc_now(), may_invite)
 
 
-def addressed_to(user_id: UUID) -> ColumnElement[bool]:
+def addressed_to(user_id: UUID) -> Condition:
     """Return the condition for those whose address is that of an account, which has proven to read it."""
     # One value, by which the index finds them.
     address = select(User.email).where(User.id == user_id, User.email_verified_at.is_not(None))
@@ -90,9 +94,20 @@ async def page_of_user(session: ReadSession, user_id: UUID, request: PageRequest
     return await fetch_page(session, open_ones().where(addressed_to(user_id)), request)
 
 
-async def remove_for(session: WriteSession, workspace_id: UUID, email: str) -> None:
-    """Remove the invitation of an address into a workspace, if there is one."""
-    await session.execute(delete(Invitation).where(Invitation.workspace_id == workspace_id, Invitation.email == email))
+def into(workspace_ids: Collection[UUID]) -> Condition:
+    """Return the condition for those into these workspaces."""
+    return Invitation.workspace_id.in_(workspace_ids)
+
+
+def from_inviter(user_id: UUID, workspace_id: UUID | None = None) -> Condition:
+    """Return the condition for those from a user, into one workspace alone or into any."""
+    own = Invitation.inviter_id == user_id
+    return own if workspace_id is None else and_(own, Invitation.workspace_id == workspace_id)
+
+
+async def all_open(session: ReadSession, condition: Condition) -> Sequence[Invitation]:
+    """Return all that count and fulfil a condition, as they are now."""
+    return await session.all(open_ones().where(condition).execution_options(populate_existing=True))
 
 
 async def remove_expired(session: WriteSession, moment: datetime) -> None:

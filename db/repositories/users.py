@@ -5,11 +5,11 @@ from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Select, and_, exists, func, or_, select, union_all
-from sqlalchemy.orm import aliased
+from sqlalchemy.orm import aliased, with_expression
 
 from db.models import ApiKey, Member, User, UserRole, UserSession
 from db.paging import Page, PageRequest, Sort, fetch_page
-from db.repositories import api_keys
+from db.repositories import api_keys, own_logs
 from db.repositories.sessions import lives
 from db.scope import EVERYTHING, Scope, Within
 from db.session import ReadSession, WriteSession
@@ -42,6 +42,12 @@ def living() -> Select[User]:
 async def find(session: ReadSession, user_id: UUID) -> User | None:
     """Return a user that was not deleted."""
     return await session.one_or_none(living().where(User.id == user_id))
+
+
+async def find_with_seq(session: ReadSession, user_id: UUID) -> User | None:
+    """Return a user that was not deleted, with the number of the last change in its own log."""
+    statement = living().where(User.id == user_id).options(with_expression(User.seq, own_logs.seq_of()))
+    return await session.one_or_none(statement.execution_options(populate_existing=True))
 
 
 async def find_by_email(session: ReadSession, email: str) -> User | None:

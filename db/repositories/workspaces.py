@@ -1,6 +1,6 @@
 """Queries on workspaces."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, ScalarSelect, Select, and_, delete, exists, select, true, update
@@ -106,9 +106,3 @@ async def mark_deleted(session: WriteSession, workspace: Workspace) -> None:
     workspace.deleted_at = utc_now()
     workspace.name = ""
     await session.flush()
-
-
-async def heads(session: ReadSession, ids: Sequence[UUID]) -> Mapping[UUID, int]:
-    """Return the number of the last change of each workspace."""
-    rows = await session.rows(select(Workspace.id, Workspace.seq).where(Workspace.id.in_(ids)))
-    return {row.id: row.seq for row in rows}

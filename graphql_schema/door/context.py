@@ -164,8 +164,8 @@ class Context(BaseContext):
         return other
 
     @asynccontextmanager
-    async def stream(self, workspace_id: UUID, after: int | None, *, cost: int) -> AsyncIterator[Stream]:
-        """Open a stream of events that cost so much, which `renew` reaches as long as it is open.
+    async def stream(self, workspace_id: UUID | None, after: int | None, *, cost: int) -> AsyncIterator[Stream]:
+        """Open a stream of events that cost so much, which `renew` reaches as long as it is open: see `open_stream`.
 
         Raises:
             AppError: VALIDATION_ERROR for a number that cannot be one; and see `open_stream`.

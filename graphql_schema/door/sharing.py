@@ -111,7 +111,7 @@ def _shared_key(executor: SharingExecutor) -> str:
         if not isinstance(node, FieldNode) or root is None or node.selection_set is None or node.directives:
             return ""
         field = root.fields.get(node.name.value)
-        if field is None or _is_personal(executor, node.selection_set, get_named_type(field.type), set()):
+        if field is None or _is_personal_field(executor, node, root, set()):
             return ""
         alias = node.alias.value if node.alias else ""
         parts.append(f"{alias}:{node.name.value}{print_ast(node.selection_set)}")

@@ -25,6 +25,7 @@ from api.services.live.options import HubOptions
 from api.services.live.streams import Stream
 from db.clock import utc_now
 from db.engine import Database
+from db.logs import workspace_log
 from db.models import Member, Role, User, UserRole, UserSession, Workspace
 from db.models.base import new_id
 from tests.benchmarks.each_database import on_each_database
@@ -99,7 +100,7 @@ async def measure(number: int, name: str, database: Database) -> None:
     hub = Hub(database, LocalBus(), HubOptions())
     with ExitStack() as stack:
         for workspace, user in pairs:
-            stream = Stream(hub, UserActor(user, UserRole.MEMBER, workspace, user), workspace, 1)
+            stream = Stream(hub, UserActor(user, UserRole.MEMBER, workspace, user), workspace_log(workspace), 1)
             stream.attach(stack.enter_context(hub.watching(stream)))
         for what, work in (("rights", hub.look_at_rights), ("lost wake-ups", hub.look_for_changes)):
             spent, longest = await costs(work)

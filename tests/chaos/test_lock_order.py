@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import update
+from sqlalchemy import delete, update
 
 from api.core.actor import SYSTEM
 from api.core.mail_tokens import digest_of
@@ -25,7 +25,7 @@ from api.services.members import add_member
 from api.services.messages import create_message
 from api.services.workspaces import create_workspace
 from db.clock import utc_now
-from db.models import Invitation, Role, User, UserRole
+from db.models import Invitation, OwnChange, OwnLog, Role, User, UserRole
 from db.models.base import new_id
 from tests.chaos.lockstep import Lockstep, in_lockstep
 from tests.chaos.waiting import LIMIT_SECONDS
@@ -205,7 +205,7 @@ async def answer(door: Door, call: tuple[str, Person, dict[str, Any]]) -> str:
     return "OK"
 
 
-TOLD = ("users", "workspaces", "members", "items", "messages", "changes")
+TOLD = ("users", "workspaces", "members", "items", "messages", "changes", "invitations", "own_changes", "own_logs")
 """The tables whose rows a pair of operations could leave in a state that no order of the two explains."""
 
 
@@ -242,6 +242,44 @@ def told(rows: Rows) -> dict[tuple[str, UUID, UUID], int]:
     return known
 
 
+Known = dict[tuple[UUID, str, UUID], str | None]
+"""By account, kind and id, what it belongs to and where it is asked in; of a membership the role."""
+
+
+def lists(rows: Rows) -> Known:
+    """Return what `list_workspaces` and `list_invitations` would answer each account."""
+    accounts = {one["id"]: one for one in rows["users"] if not one["deleted_at"]}
+    readers = {one["email"]: one["id"] for one in accounts.values() if one["email_verified_at"]}
+    roles = {(one["workspace_id"], one["user_id"]): one["role"] for one in rows["members"]}
+    known: Known = {}
+    for (place, user), role in roles.items():
+        known |= {(user, "workspace", place): None, (user, "member", place): str(role)}
+    for one in rows["invitations"]:
+        may_invite = roles.get((one["workspace_id"], one["inviter_id"])) is Role.ADMIN
+        if one["email"] in readers and may_invite and not accounts[one["inviter_id"]]["disabled"]:
+            known[readers[one["email"]], "invitation", one["id"]] = None
+    return known
+
+
+def followed(known: Known, rows: Rows) -> Known:
+    """Return what was known with what the own logs tell since; their numbers must be without a gap."""
+    known, last = dict(known), Counter[UUID]()
+    for change in sorted(rows["own_changes"], key=lambda change: change["seq"]):
+        user, entity, place = change["user_id"], str(change["entity"]), change["workspace_id"]
+        last[user] += 1
+        assert change["seq"] == last[user]
+        key = (user, entity, change["entity_id"] if entity == "invitation" else place)
+        if change["state"] is not None:
+            known[key] = change["state"].get("role") if entity == "member" else None
+            continue
+        known.pop(key, None)
+        if entity == "workspace":
+            known.pop((user, "member", place), None)
+    assert {one["user_id"]: one["last_seq"] for one in rows["own_logs"] if one["last_seq"]} == last
+    living = {one["id"] for one in rows["users"] if not one["deleted_at"]}
+    return {key: value for key, value in known.items() if key[0] in living}
+
+
 def test_every_writing_operation_is_raced() -> None:
     nobody = Person(uuid4(), "", "", "", uuid4(), uuid4(), SYSTEM)
     world = World(uuid4(), nobody, nobody, nobody, nobody, nobody)
@@ -256,8 +294,14 @@ async def test_of_all_pairs_of_operations_none_is_a_deadlock_and_none_leaves_an_
     app: FastAPI, rest: RestDoor, world: World
 ) -> None:
     scene = await make_scene(app, world)
+    async with app.state.database.write() as uow:
+        # They have told what came before, and begin anew.
+        for table in (OwnChange, OwnLog):
+            await uow.session.execute(delete(table))
     fresh = await keep(app)
     assert (orphans(fresh.rows), told(fresh.rows)) == ([], present(fresh.rows))
+    known = lists(fresh.rows)
+    assert {kind for _, kind, _ in known} == {"workspace", "member", "invitation"}
     with in_lockstep(app.state.database) as current:
         for one, other in combinations_with_replacement(scene.calls(), 2):
             if not FULL and not ENDING & {one[0], other[0]}:
@@ -271,4 +315,5 @@ async def test_of_all_pairs_of_operations_none_is_a_deadlock_and_none_leaves_an_
             rows = await take_rows(app, *TOLD)
             assert orphans(rows) == [], pair
             assert told(rows) == present(rows), pair
+            assert followed(known, rows) == lists(rows), pair
             await put_back(app, fresh)

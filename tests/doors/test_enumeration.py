@@ -12,7 +12,7 @@ from api.main import create_app
 from graphql_schema.schema import create_schema
 from tests.doors.door import Door, DoorError
 from tests.doors.people import PASSWORD, World
-from tests.doors.rows import put_back, take_rows
+from tests.doors.rows import all_rows, keep, put_back
 
 NOBODY = "nobody@example.com"
 SOMEBODY = "viewer@example.com"
@@ -53,13 +53,13 @@ def test_every_operation_that_takes_an_address_is_tried() -> None:
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_an_address_with_an_account_is_answered_as_one_without(door: Door, world: World) -> None:
-    begin = await take_rows(door.app)
+    begin = await keep(door.app)
     for operation, call in CALLS.items():
         answers = []
         for email in (NOBODY, SOMEBODY):
             answer = await _answer(door, operation, world, call(world, email), email)
             # The work is the same, too: so many rows of each kind.
-            answers.append((answer, {name: len(rows) for name, rows in (await take_rows(door.app)).items()}))
+            answers.append((answer, {name: len(rows) for name, rows in (await all_rows(door.app)).items()}))
             await put_back(door.app, begin)
         without, with_ = answers
         assert without[0][0] == ANSWERS[operation], operation

@@ -206,6 +206,8 @@ async def test_an_address_with_an_account_is_invited_with_the_same_work_and_answ
         said.append(statement)
 
     await door.call("update_user", token=world.administrator.token, id=str(world.stranger.id), data={"disabled": True})
+    # Whose address is confirmed is told in the log of the account.
+    await confirm(app, world.administrator)
     event.listen(database.engines[0].sync_engine, "before_cursor_execute", note)
     answers, statements = [], []
     for address in (world.administrator.email, "nobody@example.com", world.stranger.email):

@@ -96,7 +96,9 @@ update_message/own       no    ok     ok    none  none
 delete_message           no    ok     ok    none  none
 delete_message/own       no    ok     ok    none  none
 list_changes             ok    ok     ok    none  none
+list_my_changes          no    no     no    no    no
 create_stream_ticket     no    no     no    no    no
+create_stream_ticket/own  no   no     no    no    no
 request_email_verification  no  no    no    no    no
 verify_email             no    no     no    no    no
 request_password_reset   no    no     no    no    no

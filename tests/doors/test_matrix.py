@@ -108,7 +108,9 @@ update_message/own       who        no      ok      ok     none      none
 delete_message           who        no      no      ok     none      none
 delete_message/own       who        no      ok      ok     none      none
 list_changes             who        ok      ok      ok     none      none
+list_my_changes          who        ok      ok      ok     ok        ok
 create_stream_ticket     who        ok      ok      ok     none      none
+create_stream_ticket/own  who       ok      ok      ok     ok        ok
 request_email_verification  who     ok      ok      ok     ok        ok
 verify_email             ok         ok      ok      ok     ok        ok
 request_password_reset   ok         ok      ok      ok     ok        ok
@@ -247,7 +249,9 @@ CALLS: dict[str, Callable[[Cast, Target], Arguments]] = {
     "delete_message": lambda _cast, target: {"id": str(target.message)},
     "delete_message/own": lambda _cast, target: {"id": str(target.own_message)},
     "list_changes": lambda _cast, target: {"id": str(target.workspace)},
+    "list_my_changes": lambda _cast, _target: {},
     "create_stream_ticket": lambda _cast, target: _in_workspace(target),
+    "create_stream_ticket/own": lambda _cast, _target: {"data": {"mine": True}},
     "request_email_verification": lambda _cast, _target: {},
     "verify_email": lambda _cast, _target: {"data": {"token": "verification"}},
     "request_password_reset": lambda _cast, _target: {"data": {"email": "outsider@example.com"}},

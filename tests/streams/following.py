@@ -56,9 +56,9 @@ class Follower:
 
 @asynccontextmanager
 async def following(
-    hub: Hub, actor: Actor, workspace_id: UUID, after: int | None = None, where: ItemFilter | None = None
+    hub: Hub, actor: Actor, workspace_id: UUID | None, after: int | None = None, where: ItemFilter | None = None
 ) -> AsyncIterator[Follower]:
-    """Follow a workspace, or a view of it, for the length of the block."""
+    """Follow a workspace or a view of it, or without one the own log, for the length of the block."""
     follower = Follower()
     async with open_stream(hub, actor, workspace_id, after) as stream:
         source = changes_of(stream) if where is None else items_of(stream, where)

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -27,8 +27,9 @@ from api.services.members import add_member
 from api.services.users import update_user
 from api.services.workspaces import delete_workspace
 from db.engine import Database
+from db.logs import Head, Log, workspace_log
 from db.models import Role
-from db.repositories import changes, workspaces
+from db.repositories import changes
 from db.session import ReadSession
 from tests.chaos.waiting import until
 from tests.doors.people import World
@@ -72,7 +73,7 @@ async def test_a_subscriber_far_behind_the_ring_reads_the_table(app: FastAPI, wo
         await early.reach(end)
         async with following(hub, world.viewer.actor, world.workspace, after=0) as late:
             await late.reach(end)
-        assert hub.channels[world.workspace].ring.floor >= end - 4
+        assert hub.channels[workspace_log(world.workspace)].ring.floor >= end - 4
     assert early.seqs == late.seqs == numbers(1, end)
 
 
@@ -135,7 +136,7 @@ async def test_what_was_rolled_back_is_never_seen(app: FastAPI, world: World) ->
 
 async def test_nothing_is_kept_for_a_workspace_that_nobody_watches(app: FastAPI, world: World) -> None:
     async with following(app.state.hub, world.viewer.actor, world.workspace):
-        assert list(app.state.hub.channels) == [world.workspace]
+        assert list(app.state.hub.channels) == [workspace_log(world.workspace)]
     assert app.state.hub.channels == {}
 
 
@@ -209,7 +210,7 @@ async def test_a_wake_up_with_a_number_that_is_none_of_ours_silences_nobody(app:
     async with following(hub, world.viewer.actor, world.workspace, after=0) as follower:
         await follower.reach(begin)
         for wrong in (begin + 1, begin + 5000):
-            hub.wake_workspace(world.workspace, wrong)
+            hub.wake_log(workspace_log(world.workspace), wrong)
         end = await add_items(app, world, 2)
         await follower.reach(end)
     assert follower.seqs == numbers(1, end)
@@ -220,19 +221,19 @@ async def test_a_commit_during_the_look_at_such_a_number_is_told_at_once(
 ) -> None:
     begin = await add_items(app, world, 1)
     hub = Hub(app.state.database, LocalBus(), HubOptions(beat=600))
-    look, looked = workspaces.heads, False
+    look, looked = changes.head, False
 
-    async def late(session: ReadSession, ids: Sequence[UUID]) -> Mapping[UUID, int]:
+    async def late(session: ReadSession, log: Log) -> Head:
         nonlocal looked
-        found = await look(session, ids)
+        found = await look(session, log)
         if not looked:
             looked = True
             await add_items(app, world, 1)
         return found
 
     async with hub.running(), following(hub, world.viewer.actor, world.workspace, after=begin) as follower:
-        monkeypatch.setattr(workspaces, "heads", late)
-        hub.wake_workspace(world.workspace, begin + 5000)
+        monkeypatch.setattr(changes, "head", late)
+        hub.wake_log(workspace_log(world.workspace), begin + 5000)
         await follower.reach(begin + 1)
     assert (looked, follower.seqs) == (True, [begin + 1])
 

@@ -14,6 +14,7 @@ from api.services.live.options import HubOptions
 from api.services.live.streams import NEAR, open_stream
 from api.services.members import remove_member
 from db.engine import Database
+from db.logs import workspace_log
 from db.models import EntityKind
 from tests.chaos.waiting import until
 from tests.doors.people import World
@@ -69,8 +70,8 @@ async def test_to_open_a_stream_and_to_look_at_its_standing_take_a_turn(app: Fas
             await other.reach(end)
         # The end of the right, from a process that does not tell: it is read in the log.
         await _remove_viewer_elsewhere(app, world)
-        hub.wake_workspace(workspace, end + 1)
-        channel = hub.channels[workspace]
+        hub.wake_log(workspace_log(workspace), end + 1)
+        channel = hub.channels[workspace_log(workspace)]
 
         async def is_read() -> bool:
             return channel.ring.head == end + 1

@@ -16,7 +16,8 @@ from api.services.live.hub import Hub
 from api.services.live.options import HubOptions
 from api.services.users import update_user
 from db.engine import Database
-from db.repositories import members, users, workspaces
+from db.logs import Log, workspace_log
+from db.repositories import changes, members, users
 from db.repositories.users import Standing
 from db.session import ReadSession
 from tests.doors.people import Person, World
@@ -66,13 +67,13 @@ async def test_lost_wake_ups_are_made_up_for_in_pieces_and_one_that_fails_stops_
     app: FastAPI, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sizes: list[int] = []
-    look = workspaces.heads
+    look = changes.heads
 
-    async def heads(session: ReadSession, ids: Sequence[UUID]) -> Mapping[UUID, int]:
-        sizes.append(len(ids))
-        if world.admin.home in ids:
+    async def heads(session: ReadSession, logs: Collection[Log]) -> Mapping[Log, int]:
+        sizes.append(len(logs))
+        if workspace_log(world.admin.home) in logs:
             raise RuntimeError
-        return await look(session, ids)
+        return await look(session, logs)
 
     options = HubOptions(beat=0.02, rights_beat=NEVER, piece=2)
     async with elsewhere(app, world, options) as (hub, followers):
@@ -80,12 +81,12 @@ async def test_lost_wake_ups_are_made_up_for_in_pieces_and_one_that_fails_stops_
         for person in everybody(world):
             await write(app, create_item, person.actor, ItemCreate(workspace_id=person.home, title="Buy seeds"))
         with captured_log() as log:
-            monkeypatch.setattr(workspaces, "heads", heads)
+            monkeypatch.setattr(changes, "heads", heads)
             async with hub.running():
                 for follower, seq in list(zip(followers, begin, strict=True))[2:]:
                     await follower.reach(seq + 1)
                 assert followers[0].seqs == followers[1].seqs == []
-                monkeypatch.setattr(workspaces, "heads", look)
+                monkeypatch.setattr(changes, "heads", look)
                 for follower, seq in zip(followers, begin, strict=True):
                     await follower.reach(seq + 1)
     assert [follower.seqs for follower in followers] == [[seq + 1] for seq in begin]

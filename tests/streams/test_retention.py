@@ -16,6 +16,7 @@ from db.clock import utc_now
 from db.engine import Database
 from db.models import Change
 from db.repositories import changes
+from db.repositories.changes import AnyChange
 from tests.chaos.waiting import until
 from tests.conftest import AppFactory
 from tests.doors.door import Door, DoorError
@@ -104,15 +105,15 @@ async def test_a_subscriber_that_trimming_overtakes_is_told_so(
     await add_item(app, world)
     end = await last_seq(app, world)
     await age(app, world, end - left)
-    read = changes.after
+    read = changes.following
 
-    async def late(*arguments: Any, **options: Any) -> Sequence[Change]:
+    async def late(*arguments: Any, **options: Any) -> Sequence[AnyChange]:
         # The stream is open, and its number was good then; now, before it reads, the log is trimmed.
-        monkeypatch.setattr(changes, "after", read)
+        monkeypatch.setattr(changes, "following", read)
         await trim(app)
         return await read(*arguments, **options)
 
-    monkeypatch.setattr(changes, "after", late)
+    monkeypatch.setattr(changes, "following", late)
     async with served(app) as url, watching(transport, url, world.viewer.token, world.workspace, after=1) as stream:
         gone = await stream.end()
     assert (gone.code, gone.details) == ("CURSOR_EXPIRED", {"oldest": end - left + 1})

@@ -15,6 +15,7 @@ from api.core.actor import UserActor
 from api.core.errors import AppError, forbidden
 from api.core.turns import Turns
 from api.services.live.streams import Stream
+from db.logs import workspace_log
 from db.models import UserRole
 from graphql_schema.door.shared_results import SharedData, SharedResults
 from tests.chaos.waiting import until
@@ -25,7 +26,7 @@ ADA, BEN = UUID(int=1), UUID(int=2)
 def stream_of(user_id: UUID) -> Stream:
     """Return a stream that is open, as far as results know of streams."""
     nothing: Any = object()
-    stream = Stream(nothing, UserActor(user_id, UserRole.MEMBER, UUID(int=9)), UUID(int=9), 1)
+    stream = Stream(nothing, UserActor(user_id, UserRole.MEMBER, UUID(int=9)), workspace_log(UUID(int=9)), 1)
     stream.attach(nothing)
     return stream
 

@@ -72,7 +72,7 @@ async def log_of(database: Database, workspace_id: UUID) -> list[Change]:
     found: list[Change] = []
     async with database.read() as uow:
         while page := (await list_changes(uow, SYSTEM, workspace_id, after=len(found), limit=100_000)).data:
-            found += page
+            found += [change for change in page if isinstance(change, Change)]
     return found
 
 

@@ -1,4 +1,4 @@
-"""Wake-ups between processes. They carry a workspace and a number, or a user; nothing else.
+"""Wake-ups between processes. They carry a log and a number, or a user; nothing else.
 
 A wake-up may be lost: the hub's beat makes up for it. So a bus never stores, and never blocks a writer.
 """
@@ -6,11 +6,13 @@ A wake-up may be lost: the hub's beat makes up for it. So a bus never stores, an
 from typing import Literal, Protocol
 from uuid import UUID
 
+from db.logs import Log
+
 
 class Listener(Protocol):
     """Who is told about wake-ups."""
 
-    def wake_workspace(self, workspace_id: UUID, seq: int) -> None:
+    def wake_log(self, log: Log, seq: int) -> None:
         """There are changes up to this number."""
 
     def wake_user(self, user_id: UUID) -> None:
@@ -34,7 +36,7 @@ class Bus(Protocol):
     async def run(self, listener: Listener) -> None:
         """Deliver the wake-ups of others to the listener, until cancelled."""
 
-    def send_workspace(self, workspace_id: UUID, seq: int) -> None:
+    def send_log(self, log: Log, seq: int) -> None:
         """Tell the others that there are changes up to this number."""
 
     def send_user(self, user_id: UUID) -> None:
@@ -49,7 +51,7 @@ class LocalBus:
     async def run(self, listener: Listener) -> None:
         """Deliver nothing."""
 
-    def send_workspace(self, workspace_id: UUID, seq: int) -> None:
+    def send_log(self, log: Log, seq: int) -> None:
         """Tell nobody."""
 
     def send_user(self, user_id: UUID) -> None:

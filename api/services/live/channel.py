@@ -1,8 +1,7 @@
-"""One workspace that somebody watches: its ring, and who is woken when there is news."""
+"""One log that somebody watches: its ring, and who is woken when there is news."""
 
 import asyncio
 from typing import TYPE_CHECKING
-from uuid import UUID
 
 import structlog
 
@@ -12,7 +11,8 @@ from api.services.live.options import HubOptions
 from api.services.live.ring import MEMORY_PER_LETTER, Ring, RingMemory
 from db.engine import Database
 from db.errors import DatabaseError
-from db.repositories import changes, workspaces
+from db.logs import Log
+from db.repositories import changes
 
 if TYPE_CHECKING:
     from api.services.live.streams import Stream
@@ -21,10 +21,10 @@ logger = structlog.get_logger("twofold.hub")
 
 
 class Channel:
-    """Fetches what is new in its workspace, once for all streams."""
+    """Fetches what is new in its log, once for all streams."""
 
-    def __init__(self, workspace_id: UUID, database: Database, memory: RingMemory, options: HubOptions) -> None:
-        self.workspace_id = workspace_id
+    def __init__(self, log: Log, database: Database, memory: RingMemory, options: HubOptions) -> None:
+        self.log = log
         self.ring = Ring(0, memory, max_entries=options.ring_entries, max_bytes=options.ring_bytes)
         self.streams: set[Stream] = set()
         self.filling: asyncio.Task[None] | None = None
@@ -65,7 +65,7 @@ class Channel:
             return
         except Exception:
             # A row of another version, say: who watches is told, instead of waiting for what never comes.
-            logger.exception("changes could not be read", workspace_id=str(self.workspace_id))
+            logger.exception("changes could not be read", log=f"{self.log.kind} {self.log.id}")
             for stream in self.streams:
                 stream.end(AppError(INTERNAL.code, INTERNAL.message))
 
@@ -79,12 +79,12 @@ class Channel:
         async with self._database.own_read("changes") as uow:
             # No more than the ring can hold, and than is read in a moment.
             letters = min(options.page_letters, options.ring_bytes // MEMORY_PER_LETTER)
-            found = await changes.after(
-                uow.session, SYSTEM.scope(), self.workspace_id, ring.head, options.page, letters=letters
+            found = await changes.following(
+                uow.session, SYSTEM.scope(), self.log, ring.head, options.page, letters=letters
             )
             if not found:
                 # Not every number that was heard of is one of ours. What is true stands in the table.
-                wanted = (await workspaces.heads(uow.session, [self.workspace_id])).get(self.workspace_id, 0)
+                wanted = (await changes.head(uow.session, self.log)).seq
                 ring.restart(wanted)
         ring.extend(found)
         self._wanted = max(self._wanted, wanted)

@@ -1,6 +1,6 @@
 """The hub: wakes subscribers, and reads each change once per process however many they are.
 
-A subscriber is a cursor, not a queue. What it has not seen yet is in the ring of its workspace, or,
+A subscriber is a cursor, not a queue. What it has not seen yet is in the ring of its log, or,
 if it fell behind, in the table. A slow client costs no memory, and misses nothing.
 """
 
@@ -24,7 +24,8 @@ from api.services.live.ring import RingMemory
 from api.services.live.streams import Stream
 from db.engine import Database
 from db.errors import DatabaseError
-from db.repositories import workspaces
+from db.logs import Log, account_log, workspace_log
+from db.repositories import changes
 from db.unit_of_work import UnitOfWork
 
 T = TypeVar("T")
@@ -43,7 +44,7 @@ class Hub:
         self.options = options or HubOptions()
         self.pace = pace or Pace()
         self.turns = Turns(self.options.turns, self.options.turns_per_user)
-        self.channels: dict[UUID, Channel] = {}
+        self.channels: dict[Log, Channel] = {}
         self._memory = RingMemory(self.options.rings_bytes)
         self._by_user: dict[UUID, set[Stream]] = {}
         self._suspects: set[UUID] = set()
@@ -70,7 +71,7 @@ class Hub:
 
     @contextmanager
     def watching(self, stream: Stream) -> Iterator[Channel]:
-        """Give the channel of the stream's workspace; it lives as long as anybody watches.
+        """Give the channel of the stream's log; it lives as long as anybody watches.
 
         Raises:
             AppError: RATE_LIMITED if the user watches too much already, in number or in cost; QUERY_TOO_COMPLEX
@@ -80,10 +81,10 @@ class Hub:
         self._check_limits(stream, own)
         self._by_user[stream.user_id] = own
         own.add(stream)
-        channel = self.channels.get(stream.workspace_id)
+        channel = self.channels.get(stream.log)
         if channel is None:
-            channel = Channel(stream.workspace_id, self.database, self._memory, self.options)
-            self.channels[stream.workspace_id] = channel
+            channel = Channel(stream.log, self.database, self._memory, self.options)
+            self.channels[stream.log] = channel
         channel.streams.add(stream)
         try:
             yield channel
@@ -93,7 +94,7 @@ class Hub:
                 del self._by_user[stream.user_id]
             channel.streams.discard(stream)
             if not channel.streams:
-                del self.channels[stream.workspace_id]
+                del self.channels[stream.log]
                 channel.close()
 
     def _check_limits(self, stream: Stream, own: set[Stream]) -> None:
@@ -106,9 +107,9 @@ class Hub:
             message = f"You watch too much at once: an event in all your streams costs {cost}, at most {most_cost}."
             raise AppError(too_much, message, limit="cost", maximum=most_cost, actual=cost)
 
-    def wake_workspace(self, workspace_id: UUID, seq: int) -> None:
-        """Fetch the changes up to this number, once, if anybody watches the workspace."""
-        channel = self.channels.get(workspace_id)
+    def wake_log(self, log: Log, seq: int) -> None:
+        """Fetch the changes up to this number, once, if anybody watches the log."""
+        channel = self.channels.get(log)
         if channel is not None:
             channel.want(seq)
 
@@ -135,9 +136,11 @@ class Hub:
             yield from list(own)
 
     def _committed(self, uow: UnitOfWork) -> None:
-        for workspace_id, seq in uow.last_seqs.items():
-            self.wake_workspace(workspace_id, seq)
-            self.bus.send_workspace(workspace_id, seq)
+        told = {workspace_log(workspace_id): seq for workspace_id, seq in uow.last_seqs.items()}
+        told |= {account_log(user_id): seq for user_id, seq in uow.own_seqs.items()}
+        for log, seq in told.items():
+            self.wake_log(log, seq)
+            self.bus.send_log(log, seq)
         for user_id in uow.touched_users:
             self.wake_user(user_id)
             self.bus.send_user(user_id)
@@ -147,9 +150,9 @@ class Hub:
         for piece in _pieces(list(self.channels), self.options.piece):
             with _unstoppable("beat"):
                 async with self.database.own_read("beat") as uow:
-                    heads = await workspaces.heads(uow.session, piece)
-                for workspace_id, seq in heads.items():
-                    self.wake_workspace(workspace_id, seq)
+                    heads = await changes.heads(uow.session, piece)
+                for log, seq in heads.items():
+                    self.wake_log(log, seq)
 
     async def look_at_rights(self) -> None:
         """End all streams whose right ended."""

@@ -19,7 +19,7 @@ class HubOptions:
     page_letters: int = 512 * 1024
     stream_page: int = 25
     stream_letters: int = 128 * 1024
-    # Streams, or workspaces, that one statement asks about.
+    # Streams, or logs, that one statement asks about.
     piece: int = 500
     # Pieces of work for streams, such as reading a page or executing an event: each takes one connection at most.
     turns: int = 3

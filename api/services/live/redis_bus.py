@@ -12,6 +12,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from api.services.live.bus import BusState, Listener
+from db.logs import Log, LogKind
 
 logger = structlog.get_logger("twofold.bus")
 
@@ -55,9 +56,9 @@ class RedisBus:
             self.state = "beat"
             await self._redis.aclose()
 
-    def send_workspace(self, workspace_id: UUID, seq: int) -> None:
+    def send_log(self, log: Log, seq: int) -> None:
         """Put the wake-up into the outbox."""
-        self._send(f"w {workspace_id} {seq}")
+        self._send(f"{log.kind} {log.id} {seq}")
 
     def send_user(self, user_id: UUID) -> None:
         """Put the wake-up into the outbox."""
@@ -122,9 +123,9 @@ def _deliver(data: bytes, listener: Listener) -> None:
     """Pass a wake-up on; what somebody else put on the channel is none."""
     try:
         kind, subject, *rest = data.decode().split()
-        if kind == "w":
-            listener.wake_workspace(UUID(subject), int(rest[0]))
-        elif kind == "u":
+        if kind == "u":
             listener.wake_user(UUID(subject))
+        else:
+            listener.wake_log(Log(LogKind(kind), UUID(subject)), int(rest[0]))
     except (ValueError, IndexError):
         logger.warning("a message on the channel is not one of ours")

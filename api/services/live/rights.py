@@ -22,9 +22,10 @@ async def end_streams(uow: ReadUnit, streams: Sequence["Stream"]) -> None:
     """End those streams whose user, session, API key or membership is gone: two statements for all of them."""
     callers = {stream: stream.caller for stream in streams}
     standings = await users.standings(uow.session, set(callers.values()))
-    belongs = await members.existing(uow.session, {(stream.workspace_id, stream.user_id) for stream in streams})
+    needed = {stream: stream.membership for stream in streams}
+    belongs = await members.existing(uow.session, {one for one in needed.values() if one is not None})
     for stream, caller in callers.items():
-        is_member = (stream.workspace_id, stream.user_id) in belongs
+        is_member = needed[stream] is None or needed[stream] in belongs
         error = judge(stream.actor, standings.get(caller), is_member=is_member)
         # Of a stream that was renewed meanwhile nothing was asked yet.
         if error is not None and stream.caller == caller:

@@ -1,11 +1,11 @@
-"""The recent changes of workspaces, in memory."""
+"""The recent changes of logs, in memory."""
 
 import json
 from collections import deque
 from collections.abc import Sequence
 from itertools import islice
 
-from db.models import Change
+from db.repositories.changes import AnyChange
 
 MEMORY_PER_LETTER = 4
 
@@ -42,7 +42,7 @@ class Ring:
 
     def __init__(self, head: int, memory: RingMemory, *, max_entries: int, max_bytes: int) -> None:
         self.head = head
-        self._entries: deque[tuple[Change, int]] = deque()
+        self._entries: deque[tuple[AnyChange, int]] = deque()
         self._bytes = 0
         self._memory = memory
         self._max_entries = max_entries
@@ -53,7 +53,7 @@ class Ring:
         """The number before the oldest entry: who has seen less is behind the ring."""
         return self.head - len(self._entries)
 
-    def extend(self, changes: Sequence[Change]) -> None:
+    def extend(self, changes: Sequence[AnyChange]) -> None:
         """Append the entries that follow the head; those it has already are passed over."""
         for change in changes:
             if change.seq <= self.head:
@@ -83,7 +83,7 @@ class Ring:
         if not self._entries:
             self._memory.forget(self)
 
-    def after(self, seq: int, limit: int, letters: int) -> Sequence[Change] | None:
+    def after(self, seq: int, limit: int, letters: int) -> Sequence[AnyChange] | None:
         """Return entries after a number; None if the ring does not reach back to it.
 
         At most `limit` of them, and no more than have about so many letters of state; but one at least.
@@ -93,7 +93,7 @@ class Ring:
         if seq >= self.head:
             return []
         self._memory.use(self)
-        found: list[Change] = []
+        found: list[AnyChange] = []
         for change, size in islice(self._entries, seq - self.floor, seq - self.floor + limit):
             letters -= size // MEMORY_PER_LETTER
             if found and letters < 0:
@@ -106,7 +106,7 @@ class Ring:
         self._memory.bytes += size
 
 
-def _size(change: Change) -> int:
+def _size(change: AnyChange) -> int:
     """Return roughly what an entry takes in memory: several times its text."""
     text = json.dumps([change.state, change.changed], default=str, ensure_ascii=False)
     return 1000 + MEMORY_PER_LETTER * len(text)

@@ -1,4 +1,4 @@
-"""A stream: one subscriber's walk through the log of a workspace, from a number to whatever comes."""
+"""A stream: one subscriber's walk through a log, from a number to whatever comes."""
 
 import asyncio
 import time
@@ -10,11 +10,12 @@ from uuid import UUID
 
 from api.core.actor import Actor, UserActor, require_user
 from api.core.errors import AppError, forbidden
-from api.services import access
-from api.services.changes import check_cursor
+from api.services.changes import check_cursor, head_of, log_of
 from api.services.live.rights import LOST, expiry, judge
+from db.logs import Log, LogKind
 from db.models import Change, ChangeKind, EntityKind
 from db.repositories import changes, members, users, workspaces
+from db.repositories.changes import AnyChange
 
 if TYPE_CHECKING:
     from api.services.live.channel import Channel
@@ -32,9 +33,9 @@ CHANGES_AT_ONCE = 10
 class Stream:
     """Where one subscriber stands. Changes come in order, without gap or repetition."""
 
-    def __init__(self, hub: "Hub", actor: UserActor, workspace_id: UUID, cost: int) -> None:
+    def __init__(self, hub: "Hub", actor: UserActor, log: Log, cost: int) -> None:
         self.actor = actor
-        self.workspace_id = workspace_id
+        self.log = log
         self.cost = cost
         self.seq = 0
         # Where the log ended when the stream was opened: what comes up to it is a replay.
@@ -59,6 +60,11 @@ class Stream:
         """Whose stream it is, and by which session or API key."""
         return self.actor.id, self.actor.proof_id
 
+    @property
+    def membership(self) -> tuple[UUID, UUID] | None:
+        """The workspace, and the user who has to be its member; None for a log of one's own."""
+        return (self.log.id, self.user_id) if self.log.kind is LogKind.WORKSPACE else None
+
     def attach(self, channel: "Channel") -> None:
         """Read from this channel."""
         self._channel = channel
@@ -80,7 +86,7 @@ class Stream:
         self.actor = actor
         self.wake()
 
-    async def changes(self) -> AsyncGenerator[Change, None]:
+    async def changes(self) -> AsyncGenerator[AnyChange, None]:
         """Yield what follows, as soon as it is there. No connection is held while it waits.
 
         However long the client takes for one change, the next is told only to who may still hear it.
@@ -146,7 +152,7 @@ class Stream:
         except TimeoutError:
             return
 
-    async def _read(self) -> Sequence[Change]:
+    async def _read(self) -> Sequence[AnyChange]:
         assert self._channel is not None  # noqa: S101 - set before the stream is handed out
         ring, options = self._channel.ring, self._hub.options
         if max(ring.floor, ring.head - NEAR) <= self.seq:
@@ -162,23 +168,22 @@ class Stream:
             await self._check_standing()
         return found
 
-    async def _read_table(self) -> Sequence[Change]:
+    async def _read_table(self) -> Sequence[AnyChange]:
         """Read a page with the actor's own eyes; a member finds one there, or it was trimmed."""
         async with self._hub.database.read(self.user_id) as uow:
             scope, options = self.actor.scope(), self._hub.options
-            found = await changes.after(
-                uow.session, scope, self.workspace_id, self.seq, options.stream_page, letters=options.stream_letters
+            found = await changes.following(
+                uow.session, scope, self.log, self.seq, options.stream_page, letters=options.stream_letters
             )
             if not found or found[0].seq != self.seq + 1:
-                workspace = await workspaces.find(uow.session, scope, self.workspace_id)
-                if workspace is None:
+                if self.membership and await workspaces.find(uow.session, scope, self.log.id) is None:
                     raise forbidden(LOST)
-                check_cursor(workspace, self.seq)
+                check_cursor(await changes.head(uow.session, self.log), self.seq)
         return found
 
-    def _may_end(self, change: Change) -> bool:
+    def _may_end(self, change: AnyChange) -> bool:
         """Return whether this change took away the stream's right."""
-        if change.kind is not ChangeKind.DELETED:
+        if not isinstance(change, Change) or change.kind is not ChangeKind.DELETED:
             return False
         own = change.entity is EntityKind.MEMBER and change.entity_id == self.user_id
         return own or change.entity is EntityKind.WORKSPACE
@@ -188,7 +193,7 @@ class Stream:
         async with self.turn(), self._hub.database.own_read("standing") as uow:
             caller = self.caller
             standings = await users.standings(uow.session, {caller})
-            member = await members.find(uow.session, self.workspace_id, self.user_id)
+            member = await members.find(uow.session, self.log.id, self.user_id)
         error = judge(self.actor, standings.get(caller), is_member=member is not None)
         if error is not None:
             raise error
@@ -196,25 +201,27 @@ class Stream:
 
 @asynccontextmanager
 async def open_stream(
-    hub: "Hub", actor: Actor, workspace_id: UUID, after: int | None, *, cost: int = 1
+    hub: "Hub", actor: Actor, workspace_id: UUID | None, after: int | None, *, cost: int = 1
 ) -> AsyncIterator[Stream]:
     """Open a stream after a number, or at the present end of the log; `cost` is what one event of it costs.
 
+    Without a workspace it is the caller's own log.
+
     Raises:
-        AppError: UNAUTHENTICATED, NOT_FOUND; BAD_REQUEST for a number beyond the log, CURSOR_EXPIRED for one
-            before its beginning; RATE_LIMITED if the user watches too much already, QUERY_TOO_COMPLEX if this
-            alone is too much.
+        AppError: UNAUTHENTICATED, NOT_FOUND; FORBIDDEN for an API key that wants the own log of its user; BAD_REQUEST
+            for a number beyond the log, CURSOR_EXPIRED for one before its beginning; RATE_LIMITED if the user
+            watches too much already, QUERY_TOO_COMPLEX if this alone is too much.
     """
-    stream = Stream(hub, require_user(actor), workspace_id, cost)
+    stream = Stream(hub, require_user(actor), log_of(actor, workspace_id), cost)
     # Listen first, then look where the log ends: what is committed in between is heard.
     with hub.watching(stream) as channel:
         async with stream.turn(), hub.database.read(stream.user_id) as uow:
-            workspace = await access.see(uow, actor, workspace_id)
+            head = await head_of(uow, actor, stream.log)
         if after is not None:
-            check_cursor(workspace, after)
-        stream.seq = workspace.seq if after is None else after
-        stream.opened_at = workspace.seq
+            check_cursor(head, after)
+        stream.seq = head.seq if after is None else after
+        stream.opened_at = head.seq
         stream.begins_now = after is None
         stream.attach(channel)
-        channel.begin(workspace.seq)
+        channel.begin(head.seq)
         yield stream

@@ -21,6 +21,7 @@ from api.services.work.tools import Tools
 from db.clock import utc_now
 from db.jobs.errors import HopelessError
 from db.jobs.runner import spread
+from db.logs import workspace_log
 from db.models import Change, DeliveryStatus, Webhook, WebhookDelivery, WebhookKind, WebhookPause
 from db.models.base import new_id
 from db.repositories import changes, webhooks, workspaces
@@ -148,8 +149,7 @@ async def _save(tools: Tools, run: Run, *, finish: bool = False, hand_over: bool
             await promise(uow, webhook)
         elif finish:
             # With the webhook locked: whoever commits a change from now on finds that nobody is at it.
-            heads = await workspaces.heads(uow.session, [run.workspace_id])
-            over = heads.get(run.workspace_id, 0) <= run.seq
+            over = (await changes.head(uow.session, workspace_log(run.workspace_id))).seq <= run.seq
             if over:
                 webhook.job_id = webhook.run_id = None
         await uow.session.flush()

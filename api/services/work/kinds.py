@@ -10,6 +10,7 @@ from api.schemas.jobs import (
     SendInvitation,
     SendMail,
     Sweep,
+    TellOfMembership,
     TellOfPause,
     TellOfSignIn,
     TellOfTwoStepOff,
@@ -18,7 +19,7 @@ from api.schemas.jobs import (
 from api.services.work.delivering import deliver_webhook, redeliver
 from api.services.work.inviting import send_invitation
 from api.services.work.mailing import send_mail
-from api.services.work.notices import tell_of_pause, tell_of_sign_in, tell_of_two_step_off
+from api.services.work.notices import tell_of_membership, tell_of_pause, tell_of_sign_in, tell_of_two_step_off
 from api.services.work.sweep import sweep
 from api.services.work.tools import Tools
 from db.jobs.runner import Handler
@@ -38,6 +39,7 @@ def handlers(tools: Tools) -> Mapping[str, Handler]:
             _line(tools, TellOfSignIn, tell_of_sign_in),
             _line(tools, TellOfTwoStepOff, tell_of_two_step_off),
             _line(tools, TellOfPause, tell_of_pause),
+            _line(tools, TellOfMembership, tell_of_membership),
             _line(tools, Sweep, sweep),
             _line(tools, DeliverWebhook, deliver_webhook),
             _line(tools, Redeliver, redeliver),

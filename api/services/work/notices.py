@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from ipaddress import ip_address
 from uuid import UUID
 
-from api.schemas.jobs import LetterKind, TellOfPause, TellOfSignIn, TellOfTwoStepOff
+from api.schemas.jobs import LetterKind, MembershipNews, TellOfMembership, TellOfPause, TellOfSignIn, TellOfTwoStepOff
 from api.services.mail.letters import write_letter
 from api.services.work.tools import Tools
 from db.models import Role, User, WebhookPause
@@ -51,6 +51,31 @@ async def _tell(tools: Tools, job_id: UUID, kind: LetterKind, user: User | None,
     if user is None or user.email is None or user.disabled:
         return
     letter = write_letter(kind, user.email, app_name=tools.app_name, link=tools.public_url, **values)
+    await tools.postman.deliver(letter, job_id=job_id)
+
+
+_WORDS: Mapping[MembershipNews, str] = {
+    MembershipNews.ADDED: "added you to a workspace",
+    MembershipNews.REMOVED: "took you out of a workspace",
+    MembershipNews.ROLE_CHANGED: "gave you another role in a workspace",
+}
+
+
+async def tell_of_membership(tools: Tools, job_id: UUID, data: TellOfMembership) -> None:
+    """Write to who still wants to be told, and has proven to read the address."""
+    async with tools.database.read() as uow:
+        user = await users.find(uow.session, data.user_id)
+    if user is None or user.email is None or user.disabled:
+        return
+    if not user.membership_mails or user.email_verified_at is None:
+        return
+    letter = write_letter(
+        LetterKind.MEMBERSHIP,
+        user.email,
+        app_name=tools.app_name,
+        link=tools.public_url,
+        news=_WORDS[data.news],
+    )
     await tools.postman.deliver(letter, job_id=job_id)
 
 
