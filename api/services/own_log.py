@@ -123,7 +123,7 @@ async def tell(uow: UnitOfWork, actor: Actor, *tellings: Telling) -> None:
     now = utc_now()
     for telling in tellings:
         last = await own_logs.take_seqs(uow.session, telling.audience, len(telling.news))
-        for left, news in reversed(list(enumerate(reversed(telling.news)))):
+        for number, news in enumerate(telling.news, 1):
             row = {
                 "at": now,
                 "actor_id": actor.user_id,
@@ -134,7 +134,7 @@ async def tell(uow: UnitOfWork, actor: Actor, *tellings: Telling) -> None:
                 "state": news.state,
                 "changed": news.changed,
             }
-            await own_logs.append(uow.session, last.keys(), left, row)
+            await own_logs.append(uow.session, last.keys(), len(telling.news) - number, row)
         uow.own_seqs |= last
 
 
@@ -148,12 +148,16 @@ async def changing(uow: UnitOfWork, actor: Actor, user: User, values: Mapping[st
     different = {name for name, value in values.items() if getattr(user, name) != value}
     own = own_logs.only(user.id)
     watched: list[tuple[Condition, Audience | None]] = []
+    concerned: list[Audience] = []
     if different & {"name", "disabled"}:
         await access.enter_all_of(uow, user)
         watched.append((invitations.from_inviter(user.id), None))
+        concerned.append(own_logs.invited_by(user.id))
     if different & {"email", "email_verified_at"}:
-        await own_logs.hold(uow.session, [own])
         watched.append((invitations.addressed_to(user.id), own))
+        concerned.append(own)
+    if concerned:
+        await own_logs.hold(uow.session, concerned)
     before = [await open_invitations(uow, condition) for condition, _ in watched]
     yield
     tellings: list[Telling] = []

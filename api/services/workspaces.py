@@ -14,7 +14,7 @@ from api.services.idempotency import idempotent
 from db.models import Member, Role, User, Workspace
 from db.models.base import new_id
 from db.paging import Page
-from db.repositories import invitations, members, tombstones, workspaces
+from db.repositories import invitations, members, own_logs, tombstones, workspaces
 from db.unit_of_work import ReadUnit, UnitOfWork
 
 
@@ -135,6 +135,8 @@ async def leave_all(uow: UnitOfWork, actor: Actor, user: User) -> None:
             workspace_ids=stuck,
         )
     tellings += own_log.differences(asked, await own_log.open_invitations(uow, places))
+    # Its own log goes with the account, and is locked together with the others.
+    tellings.append(own_log.Telling(own_logs.only(user.id), []))
     await own_log.tell(uow, actor, *tellings)
 
 

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from db.json_texts import JsonTexts
-from db.models import Member, OwnChange, OwnLog, User
+from db.models import Invitation, Member, OwnChange, OwnLog, User
 from db.session import WriteSession
 
 
@@ -34,6 +34,13 @@ def readers_of(email: str) -> Audience:
     """
     owner = select(User.id).where(User.email == email, User.deleted_at.is_(None))
     return Audience(owner.where(User.email_verified_at.is_not(None)), owner)
+
+
+def invited_by(user_id: UUID) -> Audience:
+    """Return whoever a user has invited and is not there yet, whose workspaces are locked."""
+    addresses = select(Invitation.email).where(Invitation.inviter_id == user_id)
+    invited = select(User.id).where(User.email.in_(addresses))
+    return Audience(invited, invited)
 
 
 def members_of(workspace_id: UUID) -> Audience:
@@ -79,8 +86,8 @@ async def append(session: WriteSession, user_ids: Collection[UUID], before_last:
 
 
 async def remove(session: WriteSession, user_id: UUID) -> None:
-    """Remove an account's log."""
-    for table in (OwnChange, OwnLog):
+    """Remove an account's log; first what is locked, so that nobody is just writing into it."""
+    for table in (OwnLog, OwnChange):
         await session.execute(delete(table).where(table.user_id == user_id))
 
 
