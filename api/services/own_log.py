@@ -138,6 +138,12 @@ async def tell(uow: UnitOfWork, actor: Actor, *tellings: Telling) -> None:
         uow.own_seqs |= last
 
 
+async def tell_the_end(uow: UnitOfWork, actor: Actor, places: Sequence[UUID], tellings: Sequence[Telling]) -> None:
+    """Write the last news of workspaces that are deleted, of which nothing else is kept."""
+    await tell(uow, actor, *tellings, Telling(own_logs.who_heard_of(places), []))
+    await own_logs.forget(uow.session, places)
+
+
 @asynccontextmanager
 async def changing(uow: UnitOfWork, actor: Actor, user: User, values: Mapping[str, object]) -> AsyncIterator[None]:
     """Lock what a change of an account needs, and tell if the block makes, ends or changes invitations.

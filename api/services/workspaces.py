@@ -104,7 +104,7 @@ async def delete_workspace(uow: UnitOfWork, actor: Actor, workspace_id: UUID) ->
     asked = await own_log.open_invitations(uow, invitations.into([workspace.id]))
     told = own_log.to_members(workspace, log.deleted(workspace))
     # Before they are members no longer.
-    await own_log.tell(uow, actor, told, *own_log.differences(asked, {}))
+    await own_log.tell_the_end(uow, actor, [workspace.id], [told, *own_log.differences(asked, {})])
     await _erase(uow, actor, workspace)
 
 
@@ -119,12 +119,14 @@ async def leave_all(uow: UnitOfWork, actor: Actor, user: User) -> None:
     places = invitations.into([workspace.id for workspace in entered])
     asked = await own_log.open_invitations(uow, places)
     tellings: list[own_log.Telling] = []
+    erased: list[UUID] = []
     for workspace in entered:
         member = await members.find(uow.session, workspace.id, user.id)
         if member is None:
             continue
         if await members.count_all(uow.session, workspace.id) == 1:
             await _erase(uow, actor, workspace)
+            erased.append(workspace.id)
         elif member.role is Role.ADMIN and await members.count_admins(uow.session, workspace.id) == 1:
             stuck.append(str(workspace.id))
         else:
@@ -137,7 +139,7 @@ async def leave_all(uow: UnitOfWork, actor: Actor, user: User) -> None:
     tellings += own_log.differences(asked, await own_log.open_invitations(uow, places))
     # Its own log goes with the account, and is locked together with the others.
     tellings.append(own_log.Telling(own_logs.only(user.id), []))
-    await own_log.tell(uow, actor, *tellings)
+    await own_log.tell_the_end(uow, actor, erased, tellings)
 
 
 async def _leave(uow: UnitOfWork, actor: Actor, workspace: Workspace, member: Member) -> Sequence[own_log.Telling]:

@@ -7,7 +7,7 @@ then, wait for whoever changes the address of that account, and who may be waiti
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import BigInteger
+from sqlalchemy import BigInteger, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.models.base import Base, choice
@@ -35,9 +35,10 @@ class OwnLog(Base):
 
 
 class OwnChange(LogEntry, Base):
-    """One entry of an account's own log."""
+    """One entry of an account's own log. Of a workspace that is deleted it keeps nothing but that it was."""
 
     __tablename__ = "own_changes"
+    __table_args__ = (Index(None, "workspace_id"),)
 
     user_id: Mapped[UUID] = mapped_column(primary_key=True)
     seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)

@@ -4,7 +4,21 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import JSON, ColumnElement, Select, Uuid, cast, delete, func, insert, literal, select, union, update
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    Select,
+    Uuid,
+    cast,
+    delete,
+    func,
+    insert,
+    literal,
+    null,
+    select,
+    union,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
@@ -47,6 +61,18 @@ def members_of(workspace_id: UUID) -> Audience:
     """Return the members of a workspace, which is locked."""
     belonging = select(Member.user_id).where(Member.workspace_id == workspace_id)
     return Audience(belonging, belonging)
+
+
+def who_heard_of(workspace_ids: Collection[UUID]) -> Audience:
+    """Return the accounts whose logs tell of workspaces."""
+    found = select(OwnChange.user_id).where(OwnChange.workspace_id.in_(workspace_ids))
+    return Audience(found, found)
+
+
+async def forget(session: WriteSession, workspace_ids: Collection[UUID]) -> None:
+    """Empty what logs, which are all locked, tell of workspaces that are deleted."""
+    told = OwnChange.workspace_id.in_(workspace_ids)
+    await session.execute(update(OwnChange).where(told).values(state=null(), changed={}))
 
 
 async def hold(session: WriteSession, audiences: Sequence[Audience]) -> None:

@@ -13,11 +13,16 @@ from api.core.actor import SYSTEM
 from api.schemas.items import ItemCreate
 from api.schemas.workspaces import MemberAdd, WorkspaceCreate
 from api.services.items import create_item
+from api.services.live.bus import LocalBus
+from api.services.live.hub import Hub
+from api.services.live.options import HubOptions
 from api.services.members import add_member, remove_member
 from api.services.retention import trim_logs
 from api.services.workspaces import create_workspace
 from db.clock import utc_now
+from db.logs import account_log, workspace_log
 from db.models import OwnChange
+from db.repositories import changes
 from db.unit_of_work import UnitOfWork
 from tests.doors.door import Door
 from tests.doors.inviting import TOKEN, confirm, listed, send
@@ -25,7 +30,7 @@ from tests.doors.people import Person, World
 from tests.doors.refusals import refused
 from tests.doors.rows import all_rows
 from tests.streams.following import following
-from tests.streams.writing import write
+from tests.streams.writing import NEVER, write
 
 Entry = dict[str, Any]
 
@@ -195,6 +200,7 @@ async def test_a_member_is_told_of_each_workspace_and_its_role_there(door: Door,
     elsewhere = story.change(stranger, email="elsewhere@example.com")
     await story.see(ASKED_NO_MORE, ASKED_NO_MORE, what=elsewhere, compare=True)
     await story.see(what=story.change(stranger, email=stranger.email))
+    await story.see(what=story.ask(admin, admin.home), compare=True)
     [invitation] = await listed(door, viewer.token, viewer.home)
     await send(app, invitation["id"])
     accepted = story.call("accept_invitation", stranger, data={"token": TOKEN})
@@ -221,11 +227,17 @@ async def _add_and_fail(uow: UnitOfWork, world: World, data: MemberAdd) -> None:
 async def test_what_is_undone_is_told_to_nobody_and_a_workspace_with_the_id_of_an_account_hears_nothing_of_it(
     app: FastAPI, world: World
 ) -> None:
-    hub = app.state.hub
+    # Nothing but the wake-up tells it.
+    hub = Hub(app.state.database, LocalBus(), HubOptions(beat=NEVER, rights_beat=NEVER))
     twin = WorkspaceCreate(id=world.stranger.id, name="Twin")
+    place = world.stranger.id
     await write(app, create_workspace, world.viewer.actor, twin)
     before = await all_rows(app)
-    async with following(hub, world.stranger.actor, None) as own, following(hub, world.viewer.actor, twin.id) as other:
+    async with (
+        hub.running(),
+        following(hub, world.stranger.actor, None) as own,
+        following(hub, world.viewer.actor, place) as other,
+    ):
         await own.reach(0)
         data = MemberAdd(user_id=world.stranger.id)
         with pytest.raises(ZeroDivisionError):
@@ -233,11 +245,13 @@ async def test_what_is_undone_is_told_to_nobody_and_a_workspace_with_the_id_of_a
         assert await all_rows(app) == before
         await write(app, add_member, world.admin.actor, world.workspace, data)
         await own.reach(2)
-        item = ItemCreate(workspace_id=twin.id, title="Secret")
+        item = ItemCreate(workspace_id=place, title="Secret")
         await write(app, create_item, world.viewer.actor, item)
         await other.reach(3)
-        # One that was not told of, and both are looked for at the beat.
-        await hub.look_for_changes()
+        # What the beat asks for.
+        logs = [account_log(world.stranger.id), workspace_log(place)]
+        async with app.state.database.read() as uow:
+            assert await changes.heads(uow.session, logs) == dict(zip(logs, (2, 3), strict=True))
         await write(app, remove_member, world.admin.actor, world.workspace, world.stranger.id)
         await own.reach(4)
     assert own.seqs == [1, 2, 3, 4]

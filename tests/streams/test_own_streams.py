@@ -22,7 +22,7 @@ MINE = """subscription($after: BigInt) { mine(after: $after) {
   workspace { id name seq } member { role workspace { name } } invitation { id }
 } }"""
 INSIDE = """subscription($after: BigInt) { mine(after: $after) {
-  seq kind entityId workspace { name role members { totalCount } items { nodes { title } } }
+  seq kind entityId workspace { name members { totalCount } items { nodes { title } } }
 } }"""
 
 
@@ -98,12 +98,12 @@ async def test_an_old_entry_shows_nothing_of_what_is_inside_a_workspace_that_was
     async with subscribed("socket", url, world.stranger.token, INSIDE, after=0) as stream:
         shown = (await stream.next()).raw["workspace"]
         inside = {"members": {"totalCount": 4}, "items": {"nodes": [{"title": "Secret"}]}}
-        assert shown == {"name": "Garden", "role": "EDITOR", **inside}
+        assert shown == {"name": "Garden", **inside}
     await write(app, remove_member, world.admin.actor, world.workspace, world.stranger.id)
     async with subscribed("socket", url, world.stranger.token, INSIDE, after=0) as stream:
         shown = (await stream.next()).raw["workspace"]
         outside = {"members": {"totalCount": 0}, "items": {"nodes": []}}
-        assert shown == {"name": "Garden", "role": None, **outside}
+        assert shown == {"name": "Garden", **outside}
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

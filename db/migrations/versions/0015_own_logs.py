@@ -35,6 +35,7 @@ def upgrade() -> None:
     sa.Column('changed', sa.JSON(), nullable=False),
     sa.PrimaryKeyConstraint('user_id', 'seq', name=op.f('pk_own_changes'))
     )
+    op.create_index(op.f('ix_own_changes_workspace_id'), 'own_changes', ['workspace_id'])
     op.add_column('users', sa.Column('membership_mails', sa.Boolean(), server_default=sa.false(), nullable=False))
 
 
