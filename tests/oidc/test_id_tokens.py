@@ -214,6 +214,10 @@ async def test_what_the_provider_answers_is_looked_at_closely(
     small = {"id_token": signed(**good), "access_token": ACCESS}
     more = {"email": "a@example.com", "email_verified": True}
     assert (await told(small, info={**more, "sub": "ada"})).email == "a@example.com"
+    # What the ID token calls confirmed is not the address that the user info tells.
+    claiming = {"id_token": signed(**good, email_verified=True), "access_token": ACCESS}
+    assert not (await told(claiming, info={**more, "sub": "ada", "email_verified": False})).email_confirmed
+    assert not (await told(claiming, info={"sub": "ada", "email": "a@example.com"})).email_confirmed
     refused: tuple[tuple[dict[str, Any], int, dict[str, Any] | None], ...] = (
         ({}, 200, None),
         ({"id_token": 1}, 200, None),

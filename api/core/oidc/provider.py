@@ -130,7 +130,8 @@ class Provider:
             more = await self._fetcher.get(metadata.userinfo_endpoint, headers=headers)
             if more.get("sub") != subject:
                 raise ProviderRefusalError("the user info is about somebody else")
-            claims = {**more, **claims}
+            # What is told of the address counts with it alone, wherever it was told.
+            claims = {**more, **claims, "email_verified": more.get("email_verified")}
         name = claims.get("name") or claims.get("preferred_username")
         email, verified = claims.get("email"), claims.get("email_verified")
         return Who(
