@@ -94,7 +94,7 @@ async def test_an_honest_answer_is_enough_and_a_bad_one_is_a_provider_that_is_aw
             answer_of("nonsense"),
             answer_of("[]"),
             answer_of("[" * 100_000),
-            answer_of('{"issuer": "' + "x" * 300_000),
+            metadata(more="x" * 300_000),
             answer_of("{}"),
             answer_of("{}", status="404 Not Found"),
             answer_of("", status="302 Found", head=f"Location: {elsewhere}\r\n"),
