@@ -12,6 +12,9 @@ from tests.live import free_port, serve
 from tests.oidc.browsers import ADA
 from tests.oidc.real_provider import SECRET, real_provider
 
+PATIENCE = 20_000
+"""Milliseconds for a page to load, which it has to do three times."""
+
 
 async def test_the_bar_signs_in_with_the_provider(sqlite_url: str, tmp_path: Path) -> None:
     port = free_port()
@@ -40,20 +43,22 @@ async def there_and_back(issuer: str, page_address: str, port: int, database_url
         button = page.get_by_role("button", name="Sign in with Example & Sons")
         # Somebody else's way back, opened in this browser, says nothing and signs nobody in.
         await page.goto(f"{page_address}?code=stolen&state=foreign")
-        await expect(page.get_by_role("tab", name="WhoAmI")).to_be_visible()
+        await expect(page.get_by_role("tab", name="WhoAmI")).to_be_visible(timeout=PATIENCE)
         await expect(page.get_by_role("status")).to_have_text("")
         await page.wait_for_load_state("networkidle")
         await button.click()
         # Who changes their mind there is told so, and the address is clean.
         await page.get_by_role("link", name="[ Cancel ]").click()
-        await expect(page.get_by_role("status")).to_have_text("The provider did not sign you in (access_denied).")
+        await expect(page.get_by_role("status")).to_have_text(
+            "The provider did not sign you in (access_denied).", timeout=PATIENCE
+        )
         assert page.url == page_address
         await page.wait_for_load_state("networkidle")
         await button.click()
         await page.get_by_placeholder("Enter any login").fill("ada")
         await page.get_by_placeholder("and password").fill("any")
         await page.get_by_role("button", name="Sign-in").click()
-        await expect(page.get_by_text("Signed in as Ada")).to_be_visible()
+        await expect(page.get_by_text("Signed in as Ada")).to_be_visible(timeout=PATIENCE)
         assert page.url == page_address
         body, _ = await visit.run_tab("WhoAmI", shown="ada@example.com")
         assert body["data"]["me"]["email"] == "ada@example.com"
