@@ -43,6 +43,8 @@ class SendMail(Work):
     user_id: UUID | None = None
     email: str | None = None
     """The address of an account, or with `EMAIL_CHANGE` the one that the account shall have."""
+    asked_with: str | None = None
+    """A digest of what is stored of the password that it was asked for with; with another one nothing is sent."""
 
 
 class SendInvitation(Work):

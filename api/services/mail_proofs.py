@@ -10,12 +10,14 @@ from api.core.identity import Identity
 from api.core.mail_tokens import digest_of
 from api.schemas.jobs import LetterKind, SendMail
 from api.schemas.mail import EmailChange, EmailVerification, PasswordReset, PasswordResetRequest, Receipt
+from api.services import api_keys, two_step
 from api.services.idempotency import idempotent
 from api.services.jobs import enqueue
 from api.services.users import change, prove
 from db.clock import utc_now
 from db.models import MailPurpose, MailToken, User
-from db.repositories import mail_tokens, users
+from db.repositories import mail_tokens, users, webhooks, workspaces
+from db.scope import EVERYTHING
 from db.unit_of_work import UnitOfWork
 
 SENT = Receipt(message="A mail is on its way.")
@@ -60,6 +62,9 @@ async def verify_email(uow: UnitOfWork, actor: Actor, data: EmailVerification) -
         raise _bad_token()
     if token.purpose is MailPurpose.VERIFICATION and user.email != token.email:
         raise _bad_token()
+    if token.purpose is MailPurpose.EMAIL_CHANGE and digest_of(user.password_hash or "") != token.password_digest:
+        # Whoever asked for it knew a password that counts no more.
+        raise _bad_token()
     token.used_at = now
     await change(uow, actor, user, {"email": token.email, "email_verified_at": now}, None)
     await uow.session.flush()
@@ -85,6 +90,9 @@ async def request_password_reset(
 async def reset_password(uow: UnitOfWork, actor: Actor, data: PasswordReset, *, identity: Identity) -> Receipt:
     """Set a new password by the token of a mail. It ends all sessions, and all other such mails.
 
+    If the address was not confirmed until now, API keys, two-step sign-in and the webhooks of the personal workspace
+    end as well: whoever signed up with it may have been somebody else.
+
     Raises:
         AppError: VALIDATION_ERROR for a token that does not count.
     """
@@ -106,6 +114,8 @@ async def reset_password(uow: UnitOfWork, actor: Actor, data: PasswordReset, *, 
     ):
         raise _bad_token()
     token.used_at = now
+    if user.email_verified_at is None:
+        await _clear_out(uow, actor, user)
     await change(uow, actor, user, {"email_verified_at": now}, password_hash)
     await uow.session.flush()
     return CHANGED
@@ -119,10 +129,26 @@ async def change_email(uow: UnitOfWork, actor: Actor, data: EmailChange, *, iden
         AppError: UNAUTHENTICATED; VALIDATION_ERROR for a wrong password; RATE_LIMITED after too many attempts or mails.
     """
     user = require_person(actor)
-    await prove(uow, actor, data.current_password, identity)
+    proven = await prove(uow, actor, data.current_password, identity)
     await identity.attempts.ask_for_mail(data.email, actor.address)
-    await enqueue(uow, SendMail(letter=LetterKind.EMAIL_CHANGE, user_id=user.id, email=data.email))
+    asked_with = digest_of(proven or "")
+    await enqueue(
+        uow, SendMail(letter=LetterKind.EMAIL_CHANGE, user_id=user.id, email=data.email, asked_with=asked_with)
+    )
     return SENT
+
+
+async def _clear_out(uow: UnitOfWork, actor: Actor, user: User) -> None:
+    """End what opens an account, which is locked, to whoever signed up with an address that was not theirs.
+
+    They may have waited for its owner to come (Sudhodanan and Paverd, "Pre-hijacked accounts", 2022).
+    """
+    await api_keys.end_all(uow, user.id)
+    if user.two_step_since is not None:
+        await two_step.switch_off(uow, actor, user)
+    if user.personal_workspace_id is not None:
+        await workspaces.lock(uow.session, EVERYTHING, user.personal_workspace_id)
+        await webhooks.remove_all_of(uow.session, user.personal_workspace_id)
 
 
 async def _owner(uow: UnitOfWork, token: MailToken | None) -> User | None:

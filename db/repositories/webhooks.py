@@ -77,6 +77,12 @@ async def remove(session: WriteSession, webhook: Webhook) -> None:
     await session.delete(webhook)
 
 
+async def remove_all_of(session: WriteSession, workspace_id: UUID) -> None:
+    """Delete the webhooks of a workspace, which is locked, and what is known of their deliveries."""
+    await session.execute(delete(WebhookDelivery).where(WebhookDelivery.workspace_id == workspace_id))
+    await session.execute(delete(Webhook).where(Webhook.workspace_id == workspace_id))
+
+
 async def find_delivery(session: ReadSession, scope: Scope, delivery_id: UUID) -> WebhookDelivery | None:
     """Return the delivery, if the scope may see it."""
     visible = readable(scope, WebhookDelivery.workspace_id.expression)

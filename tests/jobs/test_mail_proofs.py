@@ -9,15 +9,21 @@ from fastapi import FastAPI
 from sqlalchemy import event, update
 
 from api.config import Settings
+from api.core.mail_tokens import digest_of
 from api.schemas.jobs import LetterKind, SendMail
 from api.server.working import tools_of
 from api.services.work.mailing import send_mail
 from db.clock import utc_now
 from db.engine import Database
 from db.models import MailToken
+from db.models.base import new_id
 from tests.conftest import AppFactory, client_of
+from tests.doors.authenticator import write_second_step
 from tests.doors.door import Door, DoorError, GraphQLDoor, RestDoor
+from tests.doors.keys import make_key
 from tests.doors.people import PASSWORD, World, make_world
+from tests.doors.rows import take_rows
+from tests.doors.targets import make_webhook
 from tests.jobs.mailbox import lasting_rows, mail_to, mails_to, token_in
 
 NEW = "Difference2"
@@ -117,6 +123,42 @@ async def test_a_token_ends_with_the_address_it_was_sent_to_and_with_a_password_
     changed = {"password": NEW, "password_confirm": NEW, "current_password": current}
     await door.call("update_me", token=token, data=changed)
     await refuse_token(door, "reset_password", token=second, password=PASSWORD, password_confirm=PASSWORD)
+
+
+async def test_whoever_signed_up_with_somebody_elses_address_has_nothing_left_once_the_owner_comes(
+    door: Door, world: World, app: FastAPI
+) -> None:
+    """What was to open the account later ends, whether or not its mail was written yet."""
+    viewer = world.viewer
+    key = (await make_key(app, viewer)).key
+    async with app.state.database.write() as uow:
+        await make_webhook(uow, viewer.home)
+        _, kept = await make_webhook(uow, world.workspace)
+    asked = {"email": "mallory@example.com", "current_password": PASSWORD}
+    await door.call("change_email", token=viewer.token, data=asked)
+    pending = token_in(await mail_to(app, "mallory@example.com"))
+    outdated = SendMail(
+        letter=LetterKind.EMAIL_CHANGE, user_id=viewer.id, email="mallory@example.com", asked_with=digest_of("old")
+    )
+    await write_second_step(app, viewer.id)
+    await door.call("request_password_reset", data={"email": ADDRESS})
+    await reset(door, token_in(await mail_to(app, ADDRESS)))
+
+    with pytest.raises(DoorError, match="UNAUTHENTICATED"):
+        await door.call("get_me", token=key)
+    await refuse_token(door, "verify_email", token=pending)
+    await send_mail(tools_of(app.state.settings, app.state.database), new_id(), outdated)
+    assert len(await mails_to(app, "mallory@example.com")) == 1
+    assert [row["id"] for row in (await take_rows(app, "webhook_deliveries"))["webhook_deliveries"]] == [kept.id]
+    assert [row["workspace_id"] for row in (await take_rows(app, "webhooks"))["webhooks"]] == [world.workspace]
+    fresh = (await door.call("login", data={"email": ADDRESS, "password": NEW}))["access_token"]
+    # From now on the address is proven, and what is made stays through another reset.
+    key = (await door.call("create_api_key", token=fresh, data={"name": "Import"}))["key"]
+    await door.call("request_password_reset", data={"email": ADDRESS})
+    await reset(door, token_in(await mail_to(app, ADDRESS, 2)), PASSWORD)
+    assert (await door.call("get_me", token=key))["id"] == str(viewer.id)
+    with pytest.raises(DoorError, match="UNAUTHENTICATED"):
+        await door.call("get_me", token=fresh)
 
 
 async def test_a_disabled_account_is_not_opened_by_a_mail(door: Door, world: World, app: FastAPI) -> None:

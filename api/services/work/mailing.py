@@ -46,7 +46,7 @@ async def send_mail(tools: Tools, job_id: UUID, data: SendMail) -> None:
     link = LINKS[data.letter]
     async with tools.database.write() as uow:
         user = await _addressee(uow, data)
-        if user is None or user.email is None or user.disabled:
+        if user is None or user.email is None or user.disabled or _is_outdated(data, user):
             logger.info("nobody to write to", job=str(job_id), letter=data.letter)
             return
         recipient = data.email if data.letter is LetterKind.EMAIL_CHANGE and data.email else user.email
@@ -61,6 +61,10 @@ async def send_mail(tools: Tools, job_id: UUID, data: SendMail) -> None:
         lifetime=link.in_words,
     )
     await tools.postman.deliver(letter, job_id=job_id)
+
+
+def _is_outdated(data: SendMail, user: User) -> bool:
+    return data.asked_with is not None and data.asked_with != digest_of(user.password_hash or "")
 
 
 async def _addressee(uow: UnitOfWork, data: SendMail) -> User | None:
