@@ -8,8 +8,7 @@ The order of locks is the same for every operation, so that no two of them ever 
    who locked an account makes and ends its sessions, API keys, second step and identity, and nobody else does but the
    sweep, which waits for nobody;
 2. workspaces, by id: `enter`, `enter_invited`, and `enter_all_of` for all that an account belongs to;
-3. logs of accounts, by the account's id, all in one statement: `own_log.tell`, and before it who confirms or
-   changes an address, `own_log.changing`;
+3. logs of accounts, by the account's id, all in one statement: `own_log.hold`;
 4. nothing more: what is in a workspace is written by whoever holds the workspace. Only how far its webhooks are
    is written by jobs, which lock one webhook and want nothing else; whoever edits one waits for them last.
 

@@ -27,7 +27,7 @@ from db.clock import utc_now
 from db.models import Invitation, Member, User, Workspace
 from db.models.base import new_id
 from db.paging import Page
-from db.repositories import invitations, members
+from db.repositories import invitations, members, own_logs
 from db.unit_of_work import ReadUnit, UnitOfWork
 
 LIFETIME = timedelta(days=7)
@@ -56,6 +56,7 @@ async def invite_member(
     assert inviter is not None  # noqa: S101 - who is a user enters as a member
     if await members.find_by_email(uow.session, workspace.id, data.email) is not None:
         raise conflict("The user is a member already.")
+    await own_log.hold(uow, own_logs.readers_of(data.email))
     invitation = await invitations.find_for(uow.session, workspace.id, data.email)
     before = None if invitation is None else own_log.shown(invitation)
     if invitation is None:
@@ -135,6 +136,7 @@ async def revoke_invitation(uow: UnitOfWork, actor: Actor, invitation_id: UUID) 
 
 async def _end(uow: UnitOfWork, actor: Actor, invitation: Invitation) -> None:
     news = own_log.uninvited(invitation)
+    await own_log.hold(uow, news.audience)
     await uow.session.delete(invitation)
     await own_log.tell(uow, actor, news)
 

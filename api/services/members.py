@@ -60,6 +60,7 @@ async def add_member(uow: UnitOfWork, actor: Actor, workspace_id: UUID, data: Me
 
 async def let_in(uow: UnitOfWork, actor: Actor, workspace: Workspace, user: User, role: Role) -> Member:
     """Make a user a member of a locked workspace. Whatever invitation there was for its address has done its work."""
+    await own_log.hold(uow, own_logs.only(user.id))
     version = await log.first_version(uow, EntityKind.MEMBER, user.id, workspace_id=workspace.id)
     member = Member(workspace_id=workspace.id, user=user, role=role, version=version)
     await uow.session.insert(member)
@@ -87,6 +88,7 @@ async def update_member(uow: UnitOfWork, actor: Actor, workspace_id: UUID, user_
     if data.role is not Role.ADMIN:
         await _check_dispensable(uow, member)
     before = log.snapshot(member)
+    await own_log.hold(uow, own_logs.only(user_id), own_logs.invited_by(user_id))
     whose = invitations.from_inviter(user_id, workspace.id)
     asked = await own_log.open_invitations(uow, whose)
     if apply(member, sent(data)):
@@ -114,6 +116,7 @@ async def remove_member(uow: UnitOfWork, actor: Actor, workspace_id: UUID, user_
         raise _no_member()
     await _check_dispensable(uow, member)
     entry, told = log.deleted(member), own_log.went(member, workspace)
+    await own_log.hold(uow, own_logs.only(user_id), own_logs.invited_by(user_id))
     whose = invitations.from_inviter(user_id, workspace.id)
     asked = await own_log.open_invitations(uow, whose)
     await uow.session.delete(member)

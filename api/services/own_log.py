@@ -1,7 +1,7 @@
 """Writing the logs that accounts have of their own: what each belongs to, and where it is asked in.
 
 They keep live what `list_workspaces` and `list_invitations` answer an account: whatever changes one of these lists
-tells so here, in the transaction that makes the change, and last of all, for the locks (see `access`). Only what
+tells so here, in the transaction that makes the change, under the last of its locks (see `access`). Only what
 ends with time is not told: an invitation says itself until when it counts.
 """
 
@@ -111,15 +111,20 @@ def _of_invitation(before: State | None, state: State | None, audience: Audience
     return Telling(audience or own_logs.readers_of(whole["email"]), [news])
 
 
-async def tell(uow: UnitOfWork, actor: Actor, *tellings: Telling) -> None:
-    """Write news into the logs of those who are told, in the order given.
+async def hold(uow: UnitOfWork, *audiences: Audience) -> None:
+    """Lock the logs of all who may be told something, at once, so that nobody waits for one with another one in hand.
 
-    The statements are the same whether or not an address has an account. All logs are locked at once before
-    the first number is taken, so that nobody waits for one with another one in hand.
+    It is done before any row is written that refers to an account: whoever changes the address of that account
+    holds its log, and waits for such rows.
     """
-    if not tellings:
-        return
-    await own_logs.hold(uow.session, [telling.audience for telling in tellings])
+    await own_logs.hold(uow.session, audiences)
+
+
+async def tell(uow: UnitOfWork, actor: Actor, *tellings: Telling) -> None:
+    """Write news into the logs of those who are told, which are held, in the order given.
+
+    The statements are the same whether or not an address has an account.
+    """
     now = utc_now()
     for telling in tellings:
         last = await own_logs.take_seqs(uow.session, telling.audience, len(telling.news))
@@ -136,12 +141,6 @@ async def tell(uow: UnitOfWork, actor: Actor, *tellings: Telling) -> None:
             }
             await own_logs.append(uow.session, last.keys(), len(telling.news) - number, row)
         uow.own_seqs |= last
-
-
-async def tell_the_end(uow: UnitOfWork, actor: Actor, places: Sequence[UUID], tellings: Sequence[Telling]) -> None:
-    """Write the last news of workspaces that are deleted, of which nothing else is kept."""
-    await tell(uow, actor, *tellings, Telling(own_logs.who_heard_of(places), []))
-    await own_logs.forget(uow.session, places)
 
 
 @asynccontextmanager
@@ -163,7 +162,7 @@ async def changing(uow: UnitOfWork, actor: Actor, user: User, values: Mapping[st
         watched.append((invitations.addressed_to(user.id), own))
         concerned.append(own)
     if concerned:
-        await own_logs.hold(uow.session, concerned)
+        await hold(uow, *concerned)
     before = [await open_invitations(uow, condition) for condition, _ in watched]
     yield
     tellings: list[Telling] = []

@@ -15,6 +15,7 @@ from db.models import Member, Role, User, Workspace
 from db.models.base import new_id
 from db.paging import Page
 from db.repositories import invitations, members, own_logs, tombstones, workspaces
+from db.repositories.own_logs import Audience
 from db.unit_of_work import ReadUnit, UnitOfWork
 
 
@@ -37,6 +38,7 @@ async def create_workspace(uow: UnitOfWork, actor: Actor, data: WorkspaceCreate)
             return present
     workspace = Workspace(id=data.id or new_id(), name=data.name)
     member = Member(workspace_id=workspace.id, user=user, role=Role.ADMIN)
+    await own_log.hold(uow, own_logs.only(user.id))
     await uow.session.insert(workspace, member)
     await log.record(uow, actor, workspace.id, [log.created(workspace), log.created(member)])
     await own_log.tell(uow, actor, own_log.came(member, workspace))
@@ -81,6 +83,7 @@ async def update_workspace(
     workspace, _ = await access.enter(uow, actor, workspace_id, Permission.MANAGE)
     check_version(workspace, expected_version)
     before, whose = log.snapshot(workspace), invitations.into([workspace.id])
+    await own_log.hold(uow, own_logs.members_of(workspace.id), own_logs.invited_into([workspace.id]))
     asked = await own_log.open_invitations(uow, whose)
     if apply(workspace, sent(data)):
         await uow.session.flush()
@@ -101,11 +104,13 @@ async def delete_workspace(uow: UnitOfWork, actor: Actor, workspace_id: UUID) ->
     workspace, _ = await access.enter(uow, actor, workspace_id, Permission.MANAGE)
     if workspace.personal:
         raise conflict("A personal workspace is deleted with its account only.")
+    await own_log.hold(uow, *_concerned([workspace.id]), own_logs.members_of(workspace.id))
     asked = await own_log.open_invitations(uow, invitations.into([workspace.id]))
     told = own_log.to_members(workspace, log.deleted(workspace))
     # Before they are members no longer.
-    await own_log.tell_the_end(uow, actor, [workspace.id], [told, *own_log.differences(asked, {})])
+    await own_log.tell(uow, actor, told, *own_log.differences(asked, {}))
     await _erase(uow, actor, workspace)
+    await own_logs.forget(uow.session, [workspace.id])
 
 
 async def leave_all(uow: UnitOfWork, actor: Actor, user: User) -> None:
@@ -116,7 +121,11 @@ async def leave_all(uow: UnitOfWork, actor: Actor, user: User) -> None:
     """
     stuck: list[str] = []
     entered = await access.enter_all_of(uow, user)
-    places = invitations.into([workspace.id for workspace in entered])
+    ids = [workspace.id for workspace in entered]
+    # Its own log goes with the account, and is locked together with the others.
+    homes = [own_logs.members_of(workspace.id) for workspace in entered if workspace.personal]
+    await own_log.hold(uow, own_logs.only(user.id), *_concerned(ids), *homes)
+    places = invitations.into(ids)
     asked = await own_log.open_invitations(uow, places)
     tellings: list[own_log.Telling] = []
     erased: list[UUID] = []
@@ -137,9 +146,13 @@ async def leave_all(uow: UnitOfWork, actor: Actor, user: User) -> None:
             workspace_ids=stuck,
         )
     tellings += own_log.differences(asked, await own_log.open_invitations(uow, places))
-    # Its own log goes with the account, and is locked together with the others.
-    tellings.append(own_log.Telling(own_logs.only(user.id), []))
-    await own_log.tell_the_end(uow, actor, erased, tellings)
+    await own_log.tell(uow, actor, *tellings)
+    await own_logs.forget(uow.session, erased)
+
+
+def _concerned(workspace_ids: Sequence[UUID]) -> Sequence[Audience]:
+    """Return whose logs tell of workspaces, or will when these are deleted, except for their members."""
+    return own_logs.invited_into(workspace_ids), own_logs.who_heard_of(workspace_ids)
 
 
 async def _leave(uow: UnitOfWork, actor: Actor, workspace: Workspace, member: Member) -> Sequence[own_log.Telling]:

@@ -57,6 +57,13 @@ def invited_by(user_id: UUID) -> Audience:
     return Audience(invited, invited)
 
 
+def invited_into(workspace_ids: Collection[UUID]) -> Audience:
+    """Return whoever is invited into workspaces, which are locked."""
+    addresses = select(Invitation.email).where(Invitation.workspace_id.in_(workspace_ids))
+    invited = select(User.id).where(User.email.in_(addresses))
+    return Audience(invited, invited)
+
+
 def members_of(workspace_id: UUID) -> Audience:
     """Return the members of a workspace, which is locked."""
     belonging = select(Member.user_id).where(Member.workspace_id == workspace_id)
