@@ -128,10 +128,8 @@ def _everything(*, sqlite: bool) -> str:
     jobs: Any = Job.__table__
     places = {name: name for name in columns} | {JOBS: jobs.name if sqlite else jobs.fullname}
     columns[JOBS] = [Job.id.expression.name, Job.status.expression.name]
-    each = {
-        name: "||' '||".join(f"quote({column})" for column in names) if sqlite else f"ROW({', '.join(names)})::text"
-        for name, names in columns.items()
-    }
+    quoted = "quote({})" if sqlite else "quote_nullable({}::text)"
+    each = {name: "||' '||".join(map(quoted.format, names)) for name, names in columns.items()}
     return " UNION ALL ".join(f"SELECT '{name}', {each[name]} FROM {places[name]}" for name in columns)  # noqa: S608 - the names are ours
 
 

@@ -111,7 +111,8 @@ async def test_no_id_of_another_workspace_is_taken_in_any_argument(door: Door, w
         if EXPECTED[case]["admin"] != "OK":
             continue
         for name, arguments in _swapped(operation, call(cast, own), own, foreign, others):
-            if (operation, name) in ANYBODY:
+            if (operation, name) in ANYBODY or arguments.get("data", {}).get("mine"):
+                # A ticket for one's own log is for no workspace, whichever is named.
                 continue
             tried += 1
             code, answer = await _answer(door, operation, world, arguments)

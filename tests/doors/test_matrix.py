@@ -135,7 +135,7 @@ EXPECTED = {case: dict(zip(COLUMNS, (CODES[word] for word in words), strict=True
 REST_ONLY = {"get_health", "get_ready"}
 """Asked by machines that watch the process, not by clients."""
 
-STREAMS = {"stream_changes"}
+STREAMS = {"stream_changes", "stream_mine"}
 """Answers that do not end; everybody's right to them is the subject of the tests of streams."""
 
 READING = ("get_", "list_", "create_stream_ticket")

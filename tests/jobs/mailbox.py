@@ -31,7 +31,7 @@ async def mail_to(app: FastAPI, address: str, number: int = 1) -> OutboxMail:
 async def lasting_rows(app: FastAPI) -> dict[str, list[str]]:
     """Return all rows but what a worker changes by itself: that it is there, and how far its jobs are."""
     rows = await all_rows(app)
-    return {**rows, "workers": [], JOBS: [job.partition(", 'status'")[0] for job in rows[JOBS]]}
+    return {**rows, "workers": [], JOBS: [job.split()[0] for job in rows[JOBS]]}
 
 
 def token_in(mail: OutboxMail) -> str:

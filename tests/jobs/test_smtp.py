@@ -31,6 +31,7 @@ def letter(recipient: str = "ada@example.com", kind: LetterKind = LetterKind.WEL
         by_administrator=False,
         webhook="0199aaaa",
         why="it took nothing",
+        news="let you into a workspace",
     )
 
 
@@ -51,6 +52,7 @@ async def test_every_letter_arrives_as_text_and_as_html(kind: LetterKind) -> Non
         LetterKind.INVITATION: ("2026-02-07 08:30",),
         LetterKind.TWO_STEP_OFF: ("somebody, probably you, switched two-step", "2026-01-31 08:30"),
         LetterKind.WEBHOOK_PAUSED: ("0199aaaa", "it took nothing"),
+        LetterKind.MEMBERSHIP: ("let you into a workspace",),
     }
     text, html = (_content(part) for part in mail.get_payload())
     assert "Tom & Söhne" in text
