@@ -73,9 +73,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             _trimming(database, settings.log_retention_days),
             working(settings, database),
         ):
-            # What is there for good is no longer looked through for garbage, which held everybody for 0.1 s.
-            gc.collect()
-            gc.freeze()
+            if not gc.get_freeze_count():
+                # What is there for good is no longer looked through for garbage, which held everybody for 0.1 s. Once
+                # in a process: an application that is started after another one has ended would keep that one for ever.
+                gc.collect()
+                gc.freeze()
             gc.enable()
             with at_exit_signal(hub.say_goodbye):
                 logger.info("started", version=app.version, process=os.getpid())

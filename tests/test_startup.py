@@ -9,6 +9,7 @@ import re
 import socket
 import subprocess
 import sys
+import weakref
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -134,6 +135,17 @@ async def test_what_has_started_collects_its_garbage(sqlite_url: str, tmp_path: 
             assert gc.isenabled()
     finally:
         gc.enable()
+
+
+async def test_an_application_that_has_ended_is_not_kept_for_the_next_one(sqlite_url: str, tmp_path: Path) -> None:
+    ended = []
+    for _ in range(2):
+        # The first one that a process starts stays for good.
+        async with running(make_settings(sqlite_url, tmp_path)) as app:
+            ended.append(weakref.ref(app))
+        del app
+        gc.collect()
+    assert ended[-1]() is None
 
 
 def test_settings_come_from_a_file_too(tmp_path: Path) -> None:
