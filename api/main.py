@@ -6,7 +6,7 @@ import gc
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import version
 
 import structlog
@@ -73,11 +73,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             _trimming(database, settings.log_retention_days),
             working(settings, database),
         ):
-            if not gc.get_freeze_count():
-                # What is there for good is no longer looked through for garbage, which held everybody for 0.1 s. Once
-                # in a process: an application that is started after another one has ended would keep that one for ever.
-                gc.collect()
-                gc.freeze()
+            _set_apart()
             gc.enable()
             with at_exit_signal(hub.say_goodbye):
                 logger.info("started", version=app.version, process=os.getpid())
@@ -135,6 +131,16 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(RequestLogMiddleware)
     describe(app)
     return app
+
+
+@cache
+def _set_apart() -> None:
+    """Look no longer through what is there for good for garbage, which held everybody for 0.1 s.
+
+    Once in a process: an application that starts after another one has ended would keep that one for ever.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def _bus(settings: Settings) -> Bus:

@@ -17,11 +17,14 @@ from api.config import Settings
 from api.main import create_app
 from db.engine import Database
 from tests import databases
+from tests.compiled import compile_once
 from tests.doors.door import Door, GraphQLDoor, RestDoor
 from tests.doors.people import World, make_world
 from tests.live import LiveServer, serve
 
 SECRET = "a secret that signs the tokens of the tests"
+
+compile_once()
 
 
 @pytest.fixture(scope="session")
