@@ -12,6 +12,7 @@ from urllib.parse import unquote
 import aiosqlite
 from sqlalchemy import URL, make_url, text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+from sqlalchemy.pool import QueuePool
 
 from db.errors import translate_errors
 from db.postgresql import postgresql_engine
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from db.jobs.queue import Jobs
 
 DISPOSE_SECONDS = 5.0
+LOOK_SECONDS = 0.01
 
 _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
 
@@ -217,18 +219,25 @@ class Database:
                 await connection.execute(text("SELECT 1"))
 
     async def dispose(self) -> None:
-        """Close all connections, and wait for what works for them.
+        """Close all connections, and wait for what works with them.
 
-        On SQLite each connection has a thread. One whose statement was cancelled ends a little later,
-        and must do so before the event loop is gone. One that was cancelled while it was being
+        What was cancelled may still be at its rollback, and would give its connection back to a pool that
+        nobody closes any more. On SQLite each connection has a thread. One whose statement was cancelled ends
+        a little later, and must do so before the event loop is gone. One that was cancelled while it was being
         prepared is in no pool, and nobody else closes it.
         """
         if self._jobs is not None:
             self._jobs.dispose()
+        deadline = time.monotonic() + DISPOSE_SECONDS
+        while self._is_at_work() and time.monotonic() < deadline:  # noqa: ASYNC110 - a pool tells nobody
+            await asyncio.sleep(LOOK_SECONDS)
         for engine in self.engines:
             await engine.dispose()
-        deadline = time.monotonic() + DISPOSE_SECONDS
         for connection in [one for one in self._connections if works(one)]:
             connection.stop()
             await asyncio.to_thread(connection._thread.join, max(deadline - time.monotonic(), 0))  # noqa: SLF001 - aiosqlite tells it to nobody
         self._connections.clear()
+
+    def _is_at_work(self) -> bool:
+        pools = [engine.pool for engine in self.engines]
+        return any(isinstance(pool, QueuePool) and pool.checkedout() for pool in pools)

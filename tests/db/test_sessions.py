@@ -349,6 +349,25 @@ async def test_a_connection_that_is_told_to_stop_while_it_closes_is_closed(datab
         assert connection._connection is None
 
 
+async def test_who_is_still_at_work_at_the_end_is_waited_for(database: Database) -> None:
+    inside, go_on = asyncio.Event(), asyncio.Event()
+
+    async def work() -> None:
+        async with database.read() as uow:
+            await raw(uow.session, text("SELECT 1"))
+            inside.set()
+            await go_on.wait()
+
+    working = asyncio.create_task(work())
+    await inside.wait()
+    closing = asyncio.create_task(database.dispose())
+    # It would be over at once if it did not wait.
+    done, _ = await asyncio.wait([closing], timeout=0.3)
+    assert not done
+    go_on.set()
+    await asyncio.gather(working, closing)
+
+
 async def test_a_rollback_is_finished_although_its_request_is_cancelled(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
