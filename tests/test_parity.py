@@ -1,10 +1,8 @@
 """One operation, two doors: whatever one of them has, the other has under the same name."""
 
-import json
 import re
 from enum import StrEnum
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -48,7 +46,6 @@ from graphql_schema import ENUMS
 from graphql_schema.live import EventKind
 from graphql_schema.schema import create_schema
 
-ROOT = Path(__file__).parent.parent
 REST_ONLY = {
     "get_health": "asked by what watches the process, which speaks no GraphQL",
     "get_ready": "asked by load balancers, which speak no GraphQL",
@@ -392,13 +389,3 @@ def _described() -> list[tuple[str, Any]]:
                 arguments: dict[str, GraphQLArgument] = getattr(field, "args", {})
                 found += [(f"{name}.{key}({key_})", argument) for key_, argument in arguments.items()]
     return found
-
-
-def test_the_openapi_snapshot_is_what_the_application_generates() -> None:
-    generated = json.dumps(openapi(), indent=2, ensure_ascii=False) + "\n"
-    assert (ROOT / "openapi.json").read_text() == generated
-
-
-def test_the_graphql_snapshot_is_what_the_application_generates() -> None:
-    generated = create_schema(Settings.model_construct()).as_str() + "\n"
-    assert (ROOT / "graphql_schema" / "schema.graphql").read_text() == generated

@@ -19,8 +19,8 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+def blocks(language: str, *, about: str = "") -> list[str]:
+    return [block for block in re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL) if about in block]
 
 
 async def run_shell(script: str) -> str:

@@ -169,7 +169,7 @@ TICKETS = "calls.filter((path) => path.endsWith('/stream-ticket')).length"
 async def test_the_readmes_program_survives_cuts_old_tickets_and_a_proxy_without_a_server(
     page: Page, sqlite_url: str, tmp_path: Path
 ) -> None:
-    [script] = [block for block in blocks("js") if "EventSource" in block]
+    [script] = blocks("js", about="EventSource")
     async with serve(sqlite_url, tmp_path) as server, calling(server) as caller, wired(server) as wire:
         start = await caller.seq()
         await open_app(page, wire.url)
@@ -200,7 +200,7 @@ async def test_the_readmes_program_survives_cuts_old_tickets_and_a_proxy_without
 
 
 async def test_the_readmes_program_says_why_it_stops(page: Page, live_server: LiveServer) -> None:
-    [script] = [block for block in blocks("js") if "EventSource" in block]
+    [script] = blocks("js", about="EventSource")
     async with calling(live_server) as caller:
         await open_app(page, live_server.url)
         for token, start, code in (

@@ -277,7 +277,7 @@ async def test_the_hub_reads_no_more_letters_at_once_than_it_may(
     read = changes.following
     asked: list[int] = []
 
-    async def following_(*arguments: Any, letters: int, **named: Any) -> Any:
+    async def read_and_tell(*arguments: Any, letters: int, **named: Any) -> Any:
         asked.append(letters)
         return await read(*arguments, letters=letters, **named)
 
@@ -285,7 +285,7 @@ async def test_the_hub_reads_no_more_letters_at_once_than_it_may(
     for options, letters in ((replace(quiet, page_letters=7000), 7000), (replace(quiet, ring_bytes=8000), 2000)):
         hub = Hub(app.state.database, LocalBus(), options)
         async with hub.running(), following(hub, world.viewer.actor, world.workspace, after=begin) as follower:
-            monkeypatch.setattr(changes, "following", following_)
+            monkeypatch.setattr(changes, "following", read_and_tell)
             begin = await add_items(app, world, 1)
             await follower.reach(begin)
             monkeypatch.undo()
