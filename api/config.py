@@ -76,7 +76,7 @@ class Settings(BaseSettings):
     ] = 5.0
     reads_max_per_user: Annotated[
         Count, Field(description="Most reads of a user at once, per process; further ones wait for their turn.")
-    ] = 4
+    ] = 2
     redis_url: Annotated[
         RedisUrl,
         Field(description="`redis://…`: wakes the other processes and machines at once, instead of at the beat."),

@@ -66,7 +66,7 @@ class DatabaseOptions:
     busy_timeout: float = 30.0
     connect_timeout: float = 5.0
     statement_timeout: float | None = 5.0
-    reads_per_caller: int = 4
+    reads_per_caller: int = 2
     waiting_per_caller: int = 1000
     echo: bool = False
 
