@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 from uuid import UUID
 
@@ -255,3 +256,28 @@ async def test_installations_that_share_a_redis_do_not_hear_each_other(
 
 async def test_without_redis_in_the_settings_there_is_nobody_to_tell(app: FastAPI) -> None:
     await ready(app, "process")
+
+
+class _Swallowing:
+    """A Redis whose connection breaks at the moment at which whoever uses it is told to stop."""
+
+    async def publish(self, *_message: str) -> None:
+        """Report nothing of it."""
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(NEVER)
+
+    async def aclose(self) -> None:
+        """Close nothing."""
+
+
+@pytest.mark.usefixtures("app")
+async def test_who_sends_ends_even_if_the_connection_does_not_tell_of_it() -> None:
+    bus = redis_bus.RedisBus("redis://127.0.0.1:1", "tests")
+    await bus._redis.aclose()
+    bus._redis = _Swallowing()  # type: ignore[assignment]  # all that is used of one
+    bus._outbox.put_nowait(("channel", "message"))
+    sending = asyncio.create_task(bus._publish())
+    await until(lambda: asyncio.sleep(0, bus._outbox.empty()))
+    sending.cancel()
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        await asyncio.wait([sending])

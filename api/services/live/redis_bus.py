@@ -84,11 +84,11 @@ class RedisBus:
             await asyncio.sleep(HEARTBEAT_SECONDS)
 
     async def _publish(self) -> None:
-        while True:
+        while not _is_cancelled():
             await self._redis.publish(*await self._outbox.get())
 
     async def _receive(self, pubsub: PubSub, listener: Listener) -> None:
-        while True:
+        while not _is_cancelled():
             # A dead peer looks like a silent one; a living one brings at least our own heartbeats.
             async with asyncio.timeout(SILENCE_SECONDS):
                 message = await pubsub.get_message(timeout=None)
@@ -117,6 +117,15 @@ class RedisBus:
                 exc_info=surprise,
             )
         self._complained = True
+
+
+def _is_cancelled() -> bool:
+    """Return whether this task was cancelled, even if what it waited for has swallowed that.
+
+    The client does where its connection breaks at that very moment, and whoever waited for this task would for ever.
+    """
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _deliver(data: bytes, listener: Listener) -> None:
