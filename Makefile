@@ -56,6 +56,8 @@ lock: $(VENV)/installed-dev ## Renew the locked dependencies
 		$(LOCKFLAGS) --group build -c requirements-dev.lock pyproject.toml -o requirements.lock
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \
 		$(LOCKFLAGS) tests/generators/requirements.in -o tests/generators/requirements.txt
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \
+		$(LOCKFLAGS) tests/files/s3/requirements.in -o tests/files/s3/requirements.txt
 
 clean: ## Remove the environment and the caches; data stays
 	@rm -rf $(VENV) .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info

@@ -16,6 +16,8 @@ from api.core.budget import Budget
 from api.core.challenges import Challenges
 from api.core.connection_limits import ConnectionLimits
 from api.core.counters import Counters
+from api.core.files.rules import MAX_FILES, FileRules
+from api.core.files.store import FileStore
 from api.core.identity import Identity
 from api.core.mail_tokens import MailTokens
 from api.core.oidc.provider import OidcOptions, Provider
@@ -33,6 +35,8 @@ from api.setting_types import (
     ClientSecret,
     Count,
     DatabaseUrl,
+    FilesUrl,
+    FileTypes,
     Issuer,
     Origins,
     PublicUrl,
@@ -59,7 +63,9 @@ class Settings(BaseSettings):
 
     app_name: Annotated[str, Field(min_length=1, description="The name on pages and in documents.")] = "Twofold"
     debug: Annotated[bool, Field(description="Log every SQL statement.")] = False
-    data_dir: Annotated[Path, Field(description="Where the embedded database and the secret are kept.")] = Path("data")
+    data_dir: Annotated[Path, Field(description="Where the embedded database, the files and the secret are kept.")] = (
+        Path("data")
+    )
     database_url: Annotated[
         DatabaseUrl,
         Field(description="`postgresql://…`, or `sqlite:///` and a path; a SQLite file in DATA_DIR if not set."),
@@ -84,11 +90,27 @@ class Settings(BaseSettings):
     live_beat_seconds: Annotated[
         float, Field(gt=0, description="How often to look for changes whose wake-up was lost.")
     ] = 5.0
+    files_url: Annotated[
+        FilesUrl,
+        Field(
+            description="`s3://key:secret@bucket/prefix?endpoint=https://…&region=…`, or `file:///` and a path: "
+            "the store of files; a folder in DATA_DIR if not set."
+        ),
+    ] = None
+    max_file_size: Annotated[Count, Field(description="Largest file accepted, in bytes.")] = 100 * 1024 * 1024
+    max_files_per_request: Annotated[int, Field(ge=1, le=MAX_FILES, description="Most files of one upload.")] = 20
+    workspace_quota: Annotated[
+        Count, Field(description="Most bytes of files that a workspace may keep, the trash included.")
+    ] = 10 * 1024**3
+    file_types: Annotated[
+        FileTypes,
+        Field(description="Media types of files accepted, separated by commas, such as `image/*, application/pdf`."),
+    ] = ["*/*"]
     log_retention_days: Annotated[
         int | None, Field(ge=1, description="Remove changes that are older; all are kept if not set.")
     ] = None
     trash_days: Annotated[
-        int, Field(ge=0, description="Delete items for good that lay in the trash for longer; 0 to keep them.")
+        int, Field(ge=0, description="Delete for good what lay in the trash for longer; 0 to keep it.")
     ] = 30
     security_log_days: Annotated[
         int, Field(ge=0, description="Remove entries of the security log that are older; 0 to keep them.")
@@ -366,6 +388,17 @@ class Settings(BaseSettings):
             registration_open=(self.oidc_registration or self.registration) == "open",
         )
         return Provider(options, SignIns(self._secret))
+
+    def file_store(self) -> FileStore:
+        """Return where the bytes of files are kept. Nobody asks it anything yet."""
+        url = self.files_url.get_secret_value() if self.files_url else None
+        return FileStore(url, self.data_dir.absolute() / "files")
+
+    def file_rules(self) -> FileRules:
+        """Return the installation's way with files."""
+        return FileRules(
+            self.file_store(), self.max_file_size, self.max_files_per_request, self.workspace_quota, self.file_types
+        )
 
     def webhook_rules(self) -> WebhookRules:
         """Return the installation's way with webhooks."""

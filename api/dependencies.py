@@ -16,6 +16,7 @@ from api.core.actor import ANONYMOUS, SYSTEM, Actor, Anonymous, UserActor, requi
 from api.core.addresses import network_of
 from api.core.budget import Balance, Budget
 from api.core.errors import AppError, ErrorCode, invalid
+from api.core.files.rules import FileRules
 from api.core.idempotency import MAX_KEY, read_key
 from api.core.identity import Identity
 from api.core.media_types import is_json
@@ -73,6 +74,12 @@ def get_oidc_provider(connection: HTTPConnection) -> Provider | None:
 def get_webhook_rules(connection: HTTPConnection) -> WebhookRules:
     """Return the installation's way with webhooks."""
     rules: WebhookRules = connection.app.state.webhook_rules
+    return rules
+
+
+def get_file_rules(connection: HTTPConnection) -> FileRules:
+    """Return the installation's way with files."""
+    rules: FileRules = connection.app.state.file_rules
     return rules
 
 
@@ -135,6 +142,12 @@ def charge_event(connection: HTTPConnection, stream: Stream) -> None:
     budget.tell(stream.user_id, stream.cost)
 
 
+def charge_bytes(connection: HTTPConnection, actor: Actor, size: int) -> None:
+    """Count bytes of files that were taken or sent, which the caller's next request pays for."""
+    budget: Budget = connection.app.state.budget
+    budget.owe(caller_of(connection, actor), size // BYTES_PER_POINT)
+
+
 def _device_of(connection: HTTPConnection) -> str | None:
     """Return what the client says it is, cut to what is kept of it."""
     told = "".join(letter for letter in connection.headers.get("user-agent", "") if letter.isprintable())
@@ -169,6 +182,9 @@ CurrentActor = Annotated[Actor, Depends(_get_actor)]
 Anyone = Annotated[Actor, Depends(get_anyone)]
 """Whoever calls, nobody in particular included: for signing up and in."""
 
+
+BYTES_PER_POINT = 1024
+"""So many bytes of a file cost as much as one field of an answer, in work of the server."""
 
 _SIZE = re.compile("[1-9][0-9]{0,2}")
 
@@ -233,9 +249,7 @@ async def _get_unit_of_work_anew(request: Request, actor: Anyone) -> AsyncIterat
         yield uow
 
 
-async def _get_unit_of_work(
-    request: Request,
-    actor: Anyone,
+def _get_idempotency_key(
     idempotency_key: Annotated[
         str | None,
         Header(
@@ -245,9 +259,18 @@ async def _get_unit_of_work(
             examples=["0198c0de-0000-7000-8000-000000000000"],
         ),
     ] = None,
+) -> str | None:
+    return read_key(idempotency_key)
+
+
+IdempotencyKey = Annotated[str | None, Depends(_get_idempotency_key)]
+
+
+async def _get_unit_of_work(
+    request: Request, actor: Anyone, idempotency_key: IdempotencyKey
 ) -> AsyncIterator[UnitOfWork]:
     async with get_database(request).write(caller_of(request, actor)) as uow:
-        uow.idempotency_key = read_key(idempotency_key)
+        uow.idempotency_key = idempotency_key
         yield uow
 
 
@@ -332,6 +355,7 @@ LiveHub = Annotated[Hub, Depends(get_hub)]
 InstalledDatabase = Annotated[Database, Depends(get_database)]
 InstalledIdentity = Annotated[Identity, Depends(get_identity)]
 InstalledProvider = Annotated[Provider | None, Depends(get_oidc_provider)]
+InstalledFileRules = Annotated[FileRules, Depends(get_file_rules)]
 InstalledWebhookRules = Annotated[WebhookRules, Depends(get_webhook_rules)]
 ExpectedVersion = Annotated[Expected, Depends(_get_expected_version)]
 Id = Annotated[Uuid, Path(alias="id", description="The id.")]

@@ -15,6 +15,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from api.config import Settings, load_settings
 from api.core.pace import Pace
+from api.core.turns import Turns
 from api.docs_page import docs_page
 from api.error_handlers import LastResortMiddleware, install_error_handlers
 from api.openapi import DESCRIPTION, SERVERS, TAGS, describe
@@ -36,6 +37,12 @@ from api.services.retention import keep_trimmed
 from db.engine import Database, Shares
 from graphql_schema.door.router import graphql_router
 from graphql_schema.door.shared_results import SharedResults
+
+UPLOADS_AT_ONCE, UPLOADS_OF_USER = 128, 8
+"""Uploads that are read at once in a process, and those of one user: each has some MiB on its way to the store."""
+
+DOWNLOADS_OF_USER = 16
+"""Files that are sent to one user at once by a process."""
 
 logger = structlog.get_logger("twofold")
 
@@ -99,6 +106,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.identity = settings.identity(counters)
     app.state.budget = settings.general_budget(counters)
     app.state.oidc_provider = settings.oidc_provider()
+    app.state.file_rules = settings.file_rules()
+    app.state.upload_turns = Turns(UPLOADS_AT_ONCE, UPLOADS_OF_USER)
+    app.state.download_turns = Turns(settings.connections_max, DOWNLOADS_OF_USER)
     app.state.webhook_rules = settings.webhook_rules()
     app.state.hub = hub
     app.state.shared_results = shared_results
@@ -124,7 +134,16 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         allow_headers=["*"],
         # The refresh token's cookie is for origins that are named.
         allow_credentials=bool(settings.cors_origins) and "*" not in settings.cors_origins,
-        expose_headers=["ETag", "Location", "X-Request-ID", "Retry-After", *BUDGET_HEADERS],
+        expose_headers=[
+            "ETag",
+            "Location",
+            "X-Request-ID",
+            "Retry-After",
+            "Accept-Ranges",
+            "Content-Range",
+            "Content-Disposition",
+            *BUDGET_HEADERS,
+        ],
     )
     app.add_middleware(BudgetHeadersMiddleware)
     app.add_middleware(SecurityHeadersMiddleware, insist_on_tls_seconds=settings.hsts_seconds)

@@ -11,8 +11,9 @@ from fastapi import FastAPI
 from api.problems import PROBLEM_SCHEMA, examples
 from api.server.budget_headers import HEADERS
 
-DESCRIPTION = """A backend for team apps: accounts, workspaces, items and messages behind one set of services with two
-doors, REST and GraphQL. Every operation here exists at `/graphql` under the same name, with the same rules and errors.
+DESCRIPTION = """A backend for team apps: accounts, workspaces, items, messages and files behind one set of services
+with two doors, REST and GraphQL. Every operation here exists at `/graphql` under the same name, with the same rules and
+errors, but for the bytes of files, which come and go here.
 
 Sign up with `POST /api/users`, sign in with `POST /api/auth/login`, and send the access token as
 `Authorization: Bearer …`. Before it expires, `POST /api/auth/refresh` answers another one. A program sends a key
@@ -31,6 +32,7 @@ TAGS = [
     {"name": "invitations", "description": "Asking somebody in by e-mail, and answering to it."},
     {"name": "items", "description": "The things a team shares: what is to be done, bought, answered or kept."},
     {"name": "messages", "description": "Text in a workspace's room or in the thread of an item."},
+    {"name": "files", "description": "What belongs to a workspace, an item or a message, with its bytes."},
     {"name": "changes", "description": "The numbered log of every change, in pages and live."},
     {"name": "webhooks", "description": "Addresses that are told of the changes of a workspace, for its admins."},
     {"name": "security", "description": "The security log, for administrators."},
@@ -56,9 +58,29 @@ PUBLIC = (
 """Operations under `/api` that need no token."""
 
 _HEADERS: Mapping[str, dict[str, Any]] = {
+    "Accept-Ranges": {
+        "description": "That parts can be asked for (RFC 9110, section 14.3).",
+        "schema": {"type": "string", "examples": ["bytes"]},
+    },
+    "Content-Disposition": {
+        "description": "What it is called, and whether browsers show or save it (RFC 6266).",
+        "schema": {"type": "string", "examples": ['attachment; filename="seeds.pdf"']},
+    },
+    "Content-Range": {
+        "description": "Which part of how many bytes it is (RFC 9110, section 14.4).",
+        "schema": {"type": "string", "examples": ["bytes 0-99/1200"]},
+    },
+    "Content-ETag": {
+        "description": "The SHA-256 checksum of the bytes, in quotes.",
+        "schema": {"type": "string", "examples": ['"' + "0" * 64 + '"']},
+    },
     "ETag": {
         "description": "The version in quotes (RFC 9110, section 8.8.3), for `If-Match`.",
         "schema": {"type": "string", "examples": ['"3"']},
+    },
+    "Last-Modified": {
+        "description": "When it was uploaded (RFC 9110, section 8.8.2).",
+        "schema": {"type": "string", "examples": ["Mon, 02 Mar 2026 09:00:00 GMT"]},
     },
     "Location": {
         "description": "Where it can be read (RFC 9110, section 10.2.2).",

@@ -63,6 +63,7 @@ _EXAMPLES = (
     version_mismatch(expected=3, current=4),
     AppError(ErrorCode.PAYLOAD_TOO_LARGE, "The body is too large."),
     AppError(ErrorCode.UNSUPPORTED_MEDIA_TYPE, "Send the body as application/json."),
+    AppError(ErrorCode.RANGE_NOT_SATISFIABLE, "None of the ranges is in the file, which has 1200 bytes.", size=1200),
     invalid([("title", "Field required")]),
     AppError(ErrorCode.RATE_LIMITED, "Too many attempts. Try again later."),
     AppError(ErrorCode.QUERY_TOO_COMPLEX, "The request asks for more than one answer may hold."),
@@ -73,6 +74,7 @@ _EXAMPLES = (
 HEADERS: Mapping[ErrorCode, str] = {
     ErrorCode.UNAUTHENTICATED: "WWW-Authenticate",
     ErrorCode.SECOND_STEP_NEEDED: "WWW-Authenticate",
+    ErrorCode.RANGE_NOT_SATISFIABLE: "Content-Range",
     ErrorCode.RATE_LIMITED: "Retry-After",
     ErrorCode.UNAVAILABLE: "Retry-After",
 }
@@ -103,6 +105,9 @@ def _content(error: AppError, request_id: str) -> dict[str, Any]:
 def _headers(error: AppError) -> dict[str, str]:
     if HEADERS.get(error.code) == "WWW-Authenticate":
         return {"WWW-Authenticate": "Bearer"}
+    if error.code is ErrorCode.RANGE_NOT_SATISFIABLE:
+        # RFC 9110, section 15.5.17: how much there is.
+        return {"Content-Range": f"bytes */{error.details['size']}"}
     if error.code is ErrorCode.UNAVAILABLE or "retry_after" in error.details:
         return {"Retry-After": str(error.details.get("retry_after", RETRY_AFTER_SECONDS))}
     return {}

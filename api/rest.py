@@ -61,12 +61,13 @@ class Versioned(Protocol):
         """The version, which rises with each edit."""
 
 
-def resource_router(tag: str) -> APIRouter:
-    """Return a router for one resource, with what all its operations share."""
+def resource_router(tag: str, *, takes_json: bool = True) -> APIRouter:
+    """Return a router for one resource, with what all its operations share; where bodies are JSON, they say so."""
+    checks = [requires_unicode, *([requires_json] if takes_json else []), requires_once, shows_lock]
     return APIRouter(
         prefix="/api",
         tags=[tag],
-        dependencies=[requires_unicode, requires_json, requires_once, shows_lock],
+        dependencies=checks,
         responses=documented(*ALWAYS),
         route_class=IdentifiedRoute,
         generate_unique_id_function=operation_id,

@@ -1,6 +1,7 @@
 """What the values of settings may be; what is wrong with one is said in words for whoever set it."""
 
 import re
+from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -8,6 +9,8 @@ from limits import parse
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationInfo
 from pydantic_settings import NoDecode
 
+from api.core.files.kinds import is_pattern
+from api.core.files.store import FileStore
 from api.core.oidc.addresses import is_of_app, is_safe
 from db.engine import normalise_url
 from db.models.provider_identities import MAX_ISSUER
@@ -55,6 +58,21 @@ def _check_smtp(value: SecretStr | None) -> SecretStr | None:
             raise ValueError("it must be smtp:// or smtps://, and a host")
         _ = parts.port  # raises ValueError for what is no port
     return value
+
+
+def _check_files_url(value: SecretStr | None) -> SecretStr | None:
+    if value is not None:
+        FileStore(value.get_secret_value(), Path())  # raises ValueError with what is wrong
+    return value
+
+
+def _check_file_types(patterns: list[str]) -> list[str]:
+    if not patterns:
+        raise ValueError("it must name at least one media type; */* stands for any")
+    for pattern in patterns:
+        if not is_pattern(pattern):
+            raise ValueError(f"{pattern} is no media type such as image/png, image/* or */*")
+    return patterns
 
 
 def _check_secret(value: SecretStr | None) -> SecretStr | None:
@@ -116,6 +134,8 @@ Rate = Annotated[str, AfterValidator(check_rate)]
 DatabaseUrl = Annotated[str | None, AfterValidator(_check_database)]
 RedisUrl = Annotated[str | None, AfterValidator(_check_redis)]
 SmtpUrl = Annotated[SecretStr | None, AfterValidator(_check_smtp)]
+FilesUrl = Annotated[SecretStr | None, AfterValidator(_check_files_url)]
+FileTypes = Annotated[list[str], NoDecode, BeforeValidator(_split), AfterValidator(_check_file_types)]
 SecretKey = Annotated[SecretStr | None, AfterValidator(_check_secret)]
 Origins = Annotated[list[str], NoDecode, BeforeValidator(_split), AfterValidator(_check_origins)]
 WebAddress = Annotated[str, AfterValidator(_address)]

@@ -4,6 +4,7 @@ from enum import StrEnum
 
 import strawberry
 
+from api.schemas.files import FileSort
 from api.schemas.items import ItemSort
 from api.schemas.messages import MessageSort
 from db.models import (
@@ -22,6 +23,7 @@ from db.models import (
 )
 
 ENUMS: tuple[type[StrEnum], ...] = (
+    FileSort,
     ItemSort,
     ItemStatus,
     JobStatus,

@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING, Annotated
 import strawberry
 
 from api.schemas import items as schemas
+from api.schemas.files import FileSort
 from api.schemas.items import ItemSort
 from api.schemas.messages import MessageSort
-from api.services import items, messages, users, workspaces
+from api.services import files, items, messages, users, workspaces
+from db.models import File as FileRow
 from db.models import Item as ItemRow
 from db.models import Message as MessageRow
 from db.models import User as UserRow
@@ -17,13 +19,15 @@ from graphql_schema.connections import After, Before, Connection, First, Last, p
 from graphql_schema.door.context import Info
 from graphql_schema.from_pydantic import ModelInput, from_input, from_output, model_or
 from graphql_schema.nodes import Node
-from graphql_schema.types import INPUT, ORDER, WHERE, Deleted, ExpectedVersion, Id, WorkspaceId
+from graphql_schema.types import INPUT, ORDER, WHERE, Deleted, ExpectedVersion, Id, Trashed, WorkspaceId
 
 if TYPE_CHECKING:
+    from graphql_schema.files import File
     from graphql_schema.messages import Message
     from graphql_schema.users import User
     from graphql_schema.workspaces import Workspace
 
+LazyFile = Annotated["File", strawberry.lazy("graphql_schema.files")]
 LazyUser = Annotated["User", strawberry.lazy("graphql_schema.users")]
 LazyMessage = Annotated["Message", strawberry.lazy("graphql_schema.messages")]
 LazyWorkspace = Annotated["Workspace", strawberry.lazy("graphql_schema.workspaces")]
@@ -62,6 +66,22 @@ class Item(Node):
         """Return a page of the thread of each item of this level."""
         page = page_arguments(info, first, after, last, before)
         return await info.context.batched(messages.list_messages_of_items, root.id, sort=sort, page=page)
+
+    @strawberry.field(description="Its files, those of its thread included.", graphql_type=Connection[LazyFile])
+    async def files(
+        self,
+        root: strawberry.Parent[ItemRow],
+        info: Info,
+        trashed: Trashed = False,
+        sort: Annotated[FileSort, ORDER] = FileSort.CREATED_DESC,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Page[FileRow]:
+        """Return a page of the files of each item of this level."""
+        page = page_arguments(info, first, after, last, before)
+        return await info.context.batched(files.list_files_of_items, root.id, trashed=trashed, sort=sort, page=page)
 
 
 @from_input(schemas.ItemCreate)

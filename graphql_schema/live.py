@@ -26,6 +26,7 @@ from graphql_schema.scalars import BigInt
 from graphql_schema.types import PERSONAL, WHERE
 
 if TYPE_CHECKING:
+    from graphql_schema.files import File
     from graphql_schema.invitations import Invitation
     from graphql_schema.items import Item, ItemFilter
     from graphql_schema.members import Member
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from graphql_schema.users import User
     from graphql_schema.workspaces import Workspace
 
+LazyFile = Annotated["File", strawberry.lazy("graphql_schema.files")]
 LazyInvitation = Annotated["Invitation", strawberry.lazy("graphql_schema.invitations")]
 LazyItem = Annotated["Item", strawberry.lazy("graphql_schema.items")]
 LazyItemFilter = Annotated["ItemFilter", strawberry.lazy("graphql_schema.items")]
@@ -143,6 +145,11 @@ class ChangeEvent(EntityEvent):
     def message(self, root: strawberry.Parent[Event]) -> Any:
         """Return the message."""
         return root.entity(EntityKind.MESSAGE)
+
+    @strawberry.field(description="The file as it was after the change.", graphql_type=LazyFile | None)
+    def file(self, root: strawberry.Parent[Event]) -> Any:
+        """Return the file."""
+        return root.entity(EntityKind.FILE)
 
 
 @strawberry.type(description="A change of what you belong to, or of where you are asked in.")

@@ -6,8 +6,10 @@ from uuid import UUID
 import strawberry
 
 from api.schemas import messages as schemas
+from api.schemas.files import FileSort
 from api.schemas.messages import MessageSort
-from api.services import items, messages, users, workspaces
+from api.services import files, items, messages, users, workspaces
+from db.models import File as FileRow
 from db.models import Item as ItemRow
 from db.models import Message as MessageRow
 from db.models import User as UserRow
@@ -17,13 +19,15 @@ from graphql_schema.connections import After, Before, Connection, First, Last, p
 from graphql_schema.door.context import Info
 from graphql_schema.from_pydantic import ModelInput, from_input, from_output
 from graphql_schema.nodes import Node
-from graphql_schema.types import INPUT, ORDER, Deleted, ExpectedVersion, Id, WorkspaceId
+from graphql_schema.types import INPUT, ORDER, Deleted, ExpectedVersion, Id, Trashed, WorkspaceId
 
 if TYPE_CHECKING:
+    from graphql_schema.files import File
     from graphql_schema.items import Item
     from graphql_schema.users import User
     from graphql_schema.workspaces import Workspace
 
+LazyFile = Annotated["File", strawberry.lazy("graphql_schema.files")]
 LazyItem = Annotated["Item", strawberry.lazy("graphql_schema.items")]
 LazyUser = Annotated["User", strawberry.lazy("graphql_schema.users")]
 LazyWorkspace = Annotated["Workspace", strawberry.lazy("graphql_schema.workspaces")]
@@ -49,6 +53,22 @@ class Message(Node):
     async def item(self, root: strawberry.Parent[MessageRow], info: Info) -> ItemRow | None:
         """Return the items of all messages of this level."""
         return await info.context.batched(items.get_items, root.item_id) if root.item_id else None
+
+    @strawberry.field(description="Its files.", graphql_type=Connection[LazyFile])
+    async def files(
+        self,
+        root: strawberry.Parent[MessageRow],
+        info: Info,
+        trashed: Trashed = False,
+        sort: Annotated[FileSort, ORDER] = FileSort.CREATED_DESC,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Page[FileRow]:
+        """Return a page of the files of each message of this level."""
+        page = page_arguments(info, first, after, last, before)
+        return await info.context.batched(files.list_files_of_messages, root.id, trashed=trashed, sort=sort, page=page)
 
 
 @from_input(schemas.MessageCreate)

@@ -25,6 +25,7 @@ from graphql_schema.execution.documents import Documents
 from graphql_schema.execution.limits import Limits, limit_queries
 from graphql_schema.execution.secrets_limit import SecretsLimit
 from graphql_schema.execution.variables import VariableCheck
+from graphql_schema.files import FileMutation, FileQuery
 from graphql_schema.ids import FormerName, take_uuids
 from graphql_schema.invitations import InvitationMutation, InvitationQuery
 from graphql_schema.items import ItemMutation, ItemQuery
@@ -61,6 +62,7 @@ class Query(
     InvitationQuery,
     ItemQuery,
     MessageQuery,
+    FileQuery,
     ChangeQuery,
     WebhookQuery,
     JobQuery,
@@ -84,6 +86,7 @@ class Mutation(
     InvitationMutation,
     ItemMutation,
     MessageMutation,
+    FileMutation,
     WebhookMutation,
     JobMutation,
 ):

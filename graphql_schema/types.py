@@ -5,6 +5,7 @@ from uuid import UUID
 
 import strawberry
 
+from api.schemas.files import TRASHED
 from api.schemas.scalars import OR_HOME
 
 PERSONAL = {"personal": True}
@@ -20,7 +21,8 @@ ExpectedVersion = Annotated[
     strawberry.argument(description="The version you edit; another one answers `PRECONDITION_FAILED`."),
 ]
 INPUT = strawberry.argument(description="What it shall be, with the names and rules of the REST door.")
-WHERE = strawberry.argument(description="What the items must fulfil; all outside the trash if absent.")
+Trashed = Annotated[bool, strawberry.argument(description=TRASHED)]
+WHERE = strawberry.argument(description="What they must fulfil; all outside the trash if absent.")
 ORDER = strawberry.argument(description="The order.")
 
 

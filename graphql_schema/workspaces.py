@@ -5,10 +5,12 @@ from typing import TYPE_CHECKING, Annotated
 import strawberry
 
 from api.schemas import workspaces as schemas
+from api.schemas.files import FileSort
 from api.schemas.items import ItemFilter as ItemFilterModel
 from api.schemas.items import ItemSort
 from api.schemas.messages import MessageSort
-from api.services import items, members, messages, workspaces
+from api.services import files, items, members, messages, workspaces
+from db.models import File as FileRow
 from db.models import Item as ItemRow
 from db.models import Member as MemberRow
 from db.models import Message as MessageRow
@@ -20,13 +22,15 @@ from graphql_schema.door.context import Info
 from graphql_schema.from_pydantic import ModelInput, from_input, from_output, model_or
 from graphql_schema.nodes import Node
 from graphql_schema.scalars import BigInt
-from graphql_schema.types import INPUT, ORDER, PERSONAL, WHERE, Deleted, ExpectedVersion, Id
+from graphql_schema.types import INPUT, ORDER, PERSONAL, WHERE, Deleted, ExpectedVersion, Id, Trashed
 
 if TYPE_CHECKING:
+    from graphql_schema.files import File
     from graphql_schema.items import Item, ItemFilter
     from graphql_schema.members import Member
     from graphql_schema.messages import Message
 
+LazyFile = Annotated["File", strawberry.lazy("graphql_schema.files")]
 LazyItem = Annotated["Item", strawberry.lazy("graphql_schema.items")]
 LazyItemFilter = Annotated["ItemFilter", strawberry.lazy("graphql_schema.items")]
 LazyMember = Annotated["Member", strawberry.lazy("graphql_schema.members")]
@@ -91,6 +95,26 @@ class Workspace(Node):
         """Return a page of the room of each workspace of this level."""
         page = page_arguments(info, first, after, last, before)
         return await info.context.batched(messages.list_messages_of_workspaces, root.id, sort=sort, page=page)
+
+    @strawberry.field(
+        description="All its files, those of items and messages included.", graphql_type=Connection[LazyFile]
+    )
+    async def files(
+        self,
+        root: strawberry.Parent[WorkspaceRow],
+        info: Info,
+        trashed: Trashed = False,
+        sort: Annotated[FileSort, ORDER] = FileSort.CREATED_DESC,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Page[FileRow]:
+        """Return a page of the files of each workspace of this level."""
+        page = page_arguments(info, first, after, last, before)
+        return await info.context.batched(
+            files.list_files_of_workspaces, root.id, trashed=trashed, sort=sort, page=page
+        )
 
 
 @from_input(schemas.WorkspaceCreate)

@@ -13,7 +13,8 @@ def bodies(app: FastAPI) -> dict[str, Any]:
     found = {}
     for methods in document["paths"].values():
         for operation in methods.values():
-            if "requestBody" in operation:
+            # A form of files has no example that could be sent as it stands.
+            if "application/json" in operation.get("requestBody", {"content": ()})["content"]:
                 schema = operation["requestBody"]["content"]["application/json"]["schema"]
                 (found[operation["operationId"]],) = schemas[schema["$ref"].rpartition("/")[2]]["examples"]
     return found
@@ -41,6 +42,8 @@ async def test_every_example_is_accepted(app: FastAPI, client: httpx.AsyncClient
     await send("update_item", "PATCH", f"/api/items/{item['id']}")
     message = await send("create_message", "POST", "/api/messages")
     await send("update_message", "PATCH", f"/api/messages/{message['id']}")
+    [file] = (await client.post("/api/files", files={"files": b"Sow in March."})).json()["data"]
+    await send("update_file", "PATCH", f"/api/files/{file['id']}")
     workspace = f"/api/workspaces/{(await send('create_workspace', 'POST', '/api/workspaces'))['id']}"
     await send("update_workspace", "PATCH", workspace)
     assert (await send("invite_member", "POST", f"{workspace}/invitations"))["email"] == "grace@example.com"

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from api.cli.accounts import RESET_HELP, reset_two_step_command
+from api.cli.files import files_app
 from api.cli.jobs import OUTBOX_HELP, WORKER_HELP, jobs_app, outbox_command, worker_command
 from api.cli.transfer import EXPORT_HELP, IMPORT_HELP, export_command, import_command
 from api.config import Settings, load_settings
@@ -27,6 +28,7 @@ from api.server.startup import (
     create_administrator,
     ensure_administrator,
     prepare_database,
+    prepare_store,
     run_with_database,
 )
 from db import migrate
@@ -45,6 +47,7 @@ app.command("worker", help=WORKER_HELP)(worker_command)
 app.command("outbox", help=OUTBOX_HELP)(outbox_command)
 app.command("reset-two-step", help=RESET_HELP)(reset_two_step_command)
 app.add_typer(jobs_app, name="jobs")
+app.add_typer(files_app, name="files")
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -173,6 +176,7 @@ def schema(check: CheckFile = None) -> None:
 
 async def _prepare(settings: Settings, database: Database) -> None:
     await prepare_database(settings, database)
+    await prepare_store(settings)
     first = await ensure_administrator(settings, database)
     if first is not None and first.password is not None:
         err.print("\n[bold]First start.[/] An administrator was made; the password is shown this once:")

@@ -14,7 +14,7 @@ from api.config import Settings, load_settings
 from api.core.actor import SYSTEM
 from api.core.pages import PageArguments
 from api.server.logs import configure_logging
-from api.server.startup import prepare_database, run_with_database
+from api.server.startup import prepare_database, prepare_store, run_with_database
 from api.server.working import working
 from api.services import jobs as service
 from api.services.outbox import list_outbox
@@ -40,6 +40,7 @@ def worker_command() -> None:
 
 async def _work(settings: Settings, database: Database) -> None:
     await prepare_database(settings, database)
+    await prepare_store(settings)
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

@@ -104,6 +104,12 @@ class Budget:
         window.told[caller] += counted
         window.owed[caller] += counted
 
+    def owe(self, caller: Caller, cost: int) -> None:
+        """Count what a caller had already, such as the bytes of a file; it is spent with what is next."""
+        if self._limit is not None:
+            window = self._now(self._limit)
+            window.owed[caller] = min(window.owed[caller] + cost, self._limit.amount)
+
     def _now(self, limit: RateLimitItem) -> _Window:
         number = int(time() // limit.get_expiry())
         if self._window.number != number:

@@ -127,6 +127,15 @@ class Redeliver(Work):
     delivery_id: UUID
 
 
+class EraseBytes(Work):
+    """Erase bytes from the store that no file has any more: some of a workspace's, or all of one that is gone."""
+
+    kind = "erase_bytes"
+
+    workspace_id: UUID
+    blob_ids: list[UUID] | None = None
+
+
 class JobRead(Output):
     """A job: work that is done after the request that needs it, such as sending a mail."""
 

@@ -4,6 +4,8 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.core.streamed_bodies import is_streamed
+
 _KEY = "twofold.identified"
 
 
@@ -34,6 +36,8 @@ class BodyLimitMiddleware:
 
         async def receive_limited() -> Message:
             nonlocal received
+            if is_streamed(scope):
+                return await receive()
             most = self.most if _KEY in scope else min(self.most, self.most_of_strangers)
             if announced.isdecimal() and int(announced) > most:
                 raise HTTPException(413)

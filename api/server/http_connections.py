@@ -17,6 +17,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from api.core.connection_limits import ConnectionLimits
 from api.core.hang_ups import hang_up
+from api.core.streamed_bodies import is_streamed
 from api.server.connections import Connections, Guarded, room_for
 from api.server.security_headers import FIXED
 from api.server.socket_connections import SocketProtocol
@@ -202,6 +203,9 @@ class RequestProtocol(Guarded, HttpToolsProtocol):
                 self._fruitless = 0
             return
         self._fruitless = 0
+        if is_streamed(self.cycle.scope):
+            self.book.release(self)
+            return
         self.book.hold(self, len(body))
         if self._refused:
             # It was the oldest one itself.

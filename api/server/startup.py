@@ -9,6 +9,7 @@ from pydantic import SecretStr, ValidationError
 
 from api.config import Settings
 from api.core.actor import SYSTEM
+from api.core.files.store import FileStore, StoreError
 from api.kept_secret import SettingsError
 from api.schemas.users import UserCreate
 from api.server.logs import configure_logging
@@ -46,6 +47,23 @@ async def prepare_database(settings: Settings, database: Database) -> None:
             raise StartupError("The database is not up to date: run `twofold migrate`.")
     except DatabaseUnavailableError as error:
         raise StartupError(unreachable(database, error)) from error
+
+
+async def prepare_store(settings: Settings) -> FileStore:
+    """Return the store of files, in which something could be written and deleted.
+
+    Raises:
+        StartupError: it cannot be used.
+    """
+    store = settings.file_store()
+    try:
+        await store.check()
+    except StoreError as error:
+        raise StartupError(
+            f"The store of files, {store.where}, cannot be used ({error.cause}): make it usable, or correct "
+            f"{'FILES_URL' if settings.files_url else 'DATA_DIR'}."
+        ) from error
+    return store
 
 
 def unreachable(database: Database, error: DatabaseUnavailableError) -> str:

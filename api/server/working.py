@@ -26,6 +26,7 @@ def tools_of(settings: Settings, database: Database) -> Tools:
         settings.app_name,
         settings.links_begin_with,
         courier,
+        settings.file_store(),
         trash_days=settings.trash_days,
         security_log_days=settings.security_log_days,
     )

@@ -19,6 +19,7 @@ from pydantic import BaseModel
 from api.core.actor import Actor, UserActor
 from api.core.addresses import network_of
 from api.core.errors import AppError, invalid
+from api.schemas.files import FileRead, UploadedFiles
 from api.schemas.invitations import InvitationRead
 from api.schemas.items import ItemRead
 from api.schemas.mail import Receipt
@@ -31,9 +32,9 @@ from api.schemas.workspaces import MemberRead, WorkspaceRead
 from api.services import log
 from db.clock import utc_now
 from db.errors import ConstraintViolatedError
-from db.models import DoneRequest, Invitation, Item, Member, Message, User, Webhook, WebhookDelivery, Workspace
+from db.models import DoneRequest, File, Invitation, Item, Member, Message, User, Webhook, WebhookDelivery, Workspace
 from db.repositories import done_requests
-from db.unit_of_work import UnitOfWork
+from db.unit_of_work import ReadUnit, UnitOfWork
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -48,6 +49,8 @@ _ANSWERS: Mapping[type, type[Output]] = {
     Invitation: InvitationRead,
     Item: ItemRead,
     Message: MessageRead,
+    File: FileRead,
+    UploadedFiles: UploadedFiles,
     RevokedSessions: RevokedSessions,
     Receipt: Receipt,
     Webhook: WebhookRead,
@@ -95,6 +98,11 @@ def idempotent(
         return _repeat(done, digest)  # type: ignore[no-any-return]  # it has what doors read of a row
 
     return once
+
+
+async def was_done(uow: ReadUnit, actor: Actor, key: str) -> bool:
+    """Return whether something was done under a key already, by the same caller."""
+    return await done_requests.find(uow.session, _caller(actor), key) is not None
 
 
 async def forget_old_requests(uow: UnitOfWork, _actor: Actor) -> None:

@@ -9,7 +9,7 @@ from api.core.errors import AppError, conflict, invalid, not_found
 from api.core.pages import PageArguments
 from api.core.permissions import Permission
 from api.schemas.items import ItemCreate, ItemFilter, ItemSort, ItemUpdate
-from api.services import access, log
+from api.services import access, attachments, log
 from api.services.edits import Expected, apply, check_version, sent
 from api.services.idempotency import idempotent
 from db.clock import utc_now
@@ -113,7 +113,7 @@ async def update_item(
 async def delete_item(
     uow: UnitOfWork, actor: Actor, item_id: UUID, *, permanent: bool = False, expected_version: Expected = None
 ) -> None:
-    """Move an item to the trash, for editors; or delete it for good with its thread, for admins.
+    """Move an item to the trash with its files, for editors; or delete it for good with its thread too, for admins.
 
     Raises:
         AppError: PRECONDITION_FAILED if `expected_version` is not the current one.
@@ -123,20 +123,28 @@ async def delete_item(
     if permanent:
         await _purge(uow, actor, item)
         return
-    before = log.snapshot(item)
-    if item.deleted_at is None and apply(item, {"deleted_at": utc_now()}):
+    before, moment = log.snapshot(item), utc_now()
+    if item.deleted_at is None and apply(item, {"deleted_at": moment}):
         await uow.session.flush()
-        await log.record(uow, actor, item.workspace_id, [log.updated(item, before, ChangeKind.DELETED)])
+        entries = [log.updated(item, before, ChangeKind.DELETED), *await attachments.trash_with(uow, item, moment)]
+        await log.record(uow, actor, item.workspace_id, entries)
 
 
 @idempotent
 async def restore_item(uow: UnitOfWork, actor: Actor, item_id: UUID) -> Item:
-    """Take an item out of the trash, for editors. One that is not there stays as it is."""
+    """Take an item out of the trash, with the files that came there with it, for editors.
+
+    One that is not there stays as it is.
+    """
     item = await _open(uow, actor, item_id, Permission.WRITE, None)
-    before = log.snapshot(item)
-    if apply(item, {"deleted_at": None}):
+    before, trashed_at = log.snapshot(item), item.deleted_at
+    if trashed_at is not None and apply(item, {"deleted_at": None}):
         await uow.session.flush()
-        await log.record(uow, actor, item.workspace_id, [log.updated(item, before, ChangeKind.RESTORED)])
+        entries = [
+            log.updated(item, before, ChangeKind.RESTORED),
+            *await attachments.restore_with(uow, item, trashed_at),
+        ]
+        await log.record(uow, actor, item.workspace_id, entries)
     return item
 
 
@@ -159,7 +167,8 @@ async def purge_item(uow: UnitOfWork, actor: Actor, item_id: UUID, *, trashed_be
 
 async def _purge(uow: UnitOfWork, actor: Actor, item: Item) -> None:
     thread = await messages.of_item(uow.session, item.id)
-    entries = [*(log.deleted(message) for message in thread), log.deleted(item)]
+    files = await attachments.purge_with(uow, item)
+    entries = [*files, *(log.deleted(message) for message in thread), log.deleted(item)]
     await messages.delete_thread(uow.session, item.id)
     await uow.session.delete(item)
     await log.record(uow, actor, item.workspace_id, entries)
@@ -198,6 +207,16 @@ def no_item() -> AppError:
     return not_found("item")
 
 
-def in_trash() -> AppError:
-    """Return the error for work on an item in the trash."""
-    return conflict("The item is in the trash; restore it first.")
+def in_trash(what: str = "item") -> AppError:
+    """Return the error for work on an item in the trash, or on something else there."""
+    return conflict(f"The {what} is in the trash; restore it first.")
+
+
+def check_home(actual: UUID, stated: UUID | None, what: str = "item") -> None:
+    """Refuse a request that states another workspace than the one that an item, or something else, is in.
+
+    Raises:
+        AppError: VALIDATION_ERROR.
+    """
+    if stated is not None and stated != actual:
+        raise invalid([("workspace_id", f"The {what} is in another workspace")])

@@ -8,17 +8,18 @@ from uuid import UUID
 from pydantic import ValidationError
 
 from api.core.actor import Actor
+from api.schemas.files import FileRead
 from api.schemas.items import ItemRead
 from api.schemas.messages import MessageRead
 from api.schemas.types import Output
 from api.schemas.workspaces import MemberState, WorkspaceState
 from db.clock import utc_now
-from db.models import ChangeKind, EntityKind, Item, Member, Message, Workspace
+from db.models import ChangeKind, EntityKind, File, Item, Member, Message, Workspace
 from db.models.base import same
 from db.repositories import changes, tombstones, workspaces
 from db.unit_of_work import ReadUnit, UnitOfWork
 
-Logged = Workspace | Member | Item | Message
+Logged = Workspace | Member | Item | Message | File
 T = TypeVar("T", bound=Output)
 
 _STATES: Mapping[type, tuple[EntityKind, type[Output]]] = {
@@ -26,6 +27,7 @@ _STATES: Mapping[type, tuple[EntityKind, type[Output]]] = {
     Member: (EntityKind.MEMBER, MemberState),
     Item: (EntityKind.ITEM, ItemRead),
     Message: (EntityKind.MESSAGE, MessageRead),
+    File: (EntityKind.FILE, FileRead),
 }
 
 

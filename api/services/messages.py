@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from api.core.actor import Actor, require_user
-from api.core.errors import AppError, conflict, forbidden, invalid, not_found
+from api.core.errors import AppError, conflict, forbidden, not_found
 from api.core.pages import PageArguments
 from api.core.permissions import Permission, allows
 from api.schemas.messages import MessageCreate, MessageSort, MessageUpdate
-from api.services import access, log
+from api.services import access, attachments, log
 from api.services.edits import Expected, apply, check_version, sent
 from api.services.idempotency import idempotent
-from api.services.items import get_item, in_trash, no_item
+from api.services.items import check_home, get_item, in_trash, no_item
 from db.models import EntityKind, Member, Message
 from db.models.base import new_id
 from db.paging import Page
@@ -57,6 +57,13 @@ async def get_message(uow: ReadUnit, actor: Actor, message_id: UUID) -> Message:
     return message
 
 
+async def get_messages(uow: ReadUnit, actor: Actor, ids: Sequence[UUID]) -> Sequence[Message | None]:
+    """Return those of the messages that the caller may see, in the order of the ids."""
+    rows = await messages.find_many(uow.session, actor.scope(), list(set(ids)))
+    found = {message.id: message for message in rows}
+    return [found.get(message_id) for message_id in ids]
+
+
 async def list_messages(
     uow: ReadUnit,
     actor: Actor,
@@ -71,7 +78,7 @@ async def list_messages(
     scope = actor.scope()
     if item_id is not None:
         item = await get_item(uow, actor, item_id)
-        _check_home(item.workspace_id, workspace_id)
+        check_home(item.workspace_id, workspace_id)
         return await messages.page_of_thread(uow.session, scope, item.id, request)
     workspace = await access.see(uow, actor, access.or_personal(actor, workspace_id))
     return await messages.page_of_room(uow.session, scope, workspace.id, request)
@@ -115,14 +122,14 @@ async def update_message(
 
 @idempotent
 async def delete_message(uow: UnitOfWork, actor: Actor, message_id: UUID) -> None:
-    """Delete a message for good, for its author and admins of the workspace."""
+    """Delete a message for good with its files, for its author and admins of the workspace."""
     message, member = await _open(uow, actor, message_id)
     may_manage = member is None or allows(member.role, Permission.MANAGE)
     if message.author_id != actor.user_id and not may_manage:
         raise forbidden("Only its author or an admin of the workspace may delete a message.")
-    entry = log.deleted(message)
+    entries = [*await attachments.purge_with(uow, message), log.deleted(message)]
     await uow.session.delete(message)
-    await log.record(uow, actor, message.workspace_id, [entry])
+    await log.record(uow, actor, message.workspace_id, entries)
 
 
 async def _enter_room(uow: UnitOfWork, actor: Actor, data: MessageCreate) -> UUID:
@@ -137,13 +144,8 @@ async def _enter_room(uow: UnitOfWork, actor: Actor, data: MessageCreate) -> UUI
         raise no_item()
     if item.deleted_at is not None:
         raise in_trash()
-    _check_home(workspace.id, data.workspace_id)
+    check_home(workspace.id, data.workspace_id)
     return workspace.id
-
-
-def _check_home(actual: UUID, stated: UUID | None) -> None:
-    if stated is not None and stated != actual:
-        raise invalid([("workspace_id", "The item is in another workspace")])
 
 
 async def _open(uow: UnitOfWork, actor: Actor, message_id: UUID) -> tuple[Message, Member | None]:

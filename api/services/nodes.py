@@ -6,11 +6,11 @@ from uuid import UUID
 from api.core.actor import Actor
 from api.core.node_keys import ChangeKey, MemberKey, NodeKey
 from api.services.users import known_to
-from db.models import Change, Item, Member, Message, User, Workspace
-from db.repositories import changes, items, members, messages, users, workspaces
+from db.models import Change, File, Item, Member, Message, User, Workspace
+from db.repositories import changes, files, items, members, messages, users, workspaces
 from db.unit_of_work import ReadUnit
 
-Node = User | Workspace | Item | Message | Member | Change
+Node = User | Workspace | Item | Message | File | Member | Change
 
 
 async def get_nodes(uow: ReadUnit, actor: Actor, keys: Sequence[NodeKey]) -> Sequence[Node | None]:
@@ -25,7 +25,7 @@ async def get_nodes(uow: ReadUnit, actor: Actor, keys: Sequence[NodeKey]) -> Seq
     # Clients choose the ids of items and messages: they come last, so that nobody can take a colleague's place.
     if wanted:
         found |= {row.id: row for row in await users.find_known(uow.session, known_to(actor), wanted)}
-    for find_many in (workspaces.find_many, items.find_many, messages.find_many):
+    for find_many in (workspaces.find_many, items.find_many, messages.find_many, files.find_many):
         if missing := [key for key in wanted if key not in found]:
             found |= {row.id: row for row in await find_many(uow.session, scope, missing)}
     if pairs := {key for key in keys if isinstance(key, MemberKey)}:

@@ -8,7 +8,7 @@ from api.core.errors import conflict
 from api.core.pages import PageArguments
 from api.core.permissions import Permission
 from api.schemas.workspaces import WorkspaceCreate, WorkspaceUpdate
-from api.services import access, log, own_log
+from api.services import access, attachments, log, own_log
 from api.services.edits import Expected, apply, check_version, sent
 from api.services.idempotency import idempotent
 from db.models import Member, Role, User, Workspace
@@ -171,6 +171,7 @@ async def _leave(uow: UnitOfWork, actor: Actor, workspace: Workspace, member: Me
 async def _erase(uow: UnitOfWork, actor: Actor, workspace: Workspace) -> None:
     """Empty the workspace down to a marker and the last entry of its log, which says that it is gone."""
     await tombstones.add_for_all(uow.session, workspace.id)
+    await attachments.forget_all_files(uow, workspace.id)
     await workspaces.empty(uow.session, workspace.id)
     await workspaces.mark_deleted(uow.session, workspace)
     # Only now, or the entry would keep the name, which is a person's in a personal workspace.

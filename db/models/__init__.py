@@ -3,6 +3,7 @@
 from db.models.api_keys import ApiKey, KeyAccess
 from db.models.base import Base
 from db.models.changes import Change, ChangeKind, EntityKind, LogEntry
+from db.models.files import Blob, File
 from db.models.idempotency import DoneRequest
 from db.models.invitations import Invitation
 from db.models.items import Item, ItemStatus
@@ -23,11 +24,13 @@ from db.models.workspaces import Workspace
 __all__ = [
     "ApiKey",
     "Base",
+    "Blob",
     "Change",
     "ChangeKind",
     "DeliveryStatus",
     "DoneRequest",
     "EntityKind",
+    "File",
     "Invitation",
     "Item",
     "ItemStatus",

@@ -28,6 +28,7 @@ class EntityKind(StrEnum):
     MEMBER = "member"
     ITEM = "item"
     MESSAGE = "message"
+    FILE = "file"
 
 
 class LogEntry:

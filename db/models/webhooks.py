@@ -27,6 +27,10 @@ class WebhookKind(StrEnum):
     MESSAGE_CREATED = "message_created"
     MESSAGE_UPDATED = "message_updated"
     MESSAGE_DELETED = "message_deleted"
+    FILE_CREATED = "file_created"
+    FILE_UPDATED = "file_updated"
+    FILE_DELETED = "file_deleted"
+    FILE_RESTORED = "file_restored"
 
 
 class WebhookPause(StrEnum):

@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, ScalarSelect, Select, and_, delete, exists
 from sqlalchemy.orm import aliased
 
 from db.clock import utc_now
-from db.models import Change, Invitation, Item, Member, Message, Webhook, WebhookDelivery, Workspace
+from db.models import Blob, Change, File, Invitation, Item, Member, Message, Webhook, WebhookDelivery, Workspace
 from db.paging import Nested, Page, PageRequest, Sort, fetch_page, fetch_pages
 from db.scope import EVERYTHING, Scope, Within
 from db.session import ReadSession, WriteSession
@@ -96,8 +96,8 @@ async def take_seqs(session: WriteSession, workspace_id: UUID, number: int) -> i
 
 
 async def empty(session: WriteSession, workspace_id: UUID) -> None:
-    """Delete all that a workspace holds: webhooks, messages, items, invitations, members and log."""
-    for table in (WebhookDelivery, Webhook, Message, Item, Invitation, Member, Change):
+    """Delete all that a workspace holds: webhooks, files, messages, items, invitations, members and log."""
+    for table in (WebhookDelivery, Webhook, File, Blob, Message, Item, Invitation, Member, Change):
         await session.execute(delete(table).where(table.workspace_id == workspace_id))
 
 

@@ -21,7 +21,7 @@ from websockets.typing import Subprotocol
 
 from api.config import Settings
 from tests import databases
-from tests.attacks import accounts, bodies, documents, frames, oddities, wires
+from tests.attacks import accounts, bodies, documents, files, frames, oddities, wires
 from tests.attacks.bystander import LIST
 from tests.attacks.requests import NEVER, Request, codes
 from tests.attacks.target import Target, settled, under_attack
@@ -62,7 +62,7 @@ async def target(
 
 @pytest.mark.parametrize(
     ("name", "requests"),
-    _named(documents.attacks(), oddities.attacks(), bodies.attacks(), accounts.attacks()),
+    _named(documents.attacks(), oddities.attacks(), bodies.attacks(), accounts.attacks(), files.attacks()),
 )
 async def test_requests(target: Target, name: str, requests: Sequence[Request]) -> None:
     budget = Settings(_env_file=None).answer_max_bytes

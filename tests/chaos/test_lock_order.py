@@ -20,6 +20,7 @@ from api.schemas.items import ItemCreate
 from api.schemas.messages import MessageCreate
 from api.schemas.workspaces import MemberAdd, WorkspaceCreate
 from api.services.api_keys import create_api_key
+from api.services.files import delete_file
 from api.services.items import create_item, delete_item
 from api.services.members import add_member
 from api.services.messages import create_message
@@ -34,6 +35,7 @@ from tests.doors.door import Door, DoorError, RestDoor
 from tests.doors.people import PASSWORD, Person, World, make_person, sign_in
 from tests.doors.rows import Rows, keep, put_back, take_rows
 from tests.doors.targets import make_webhook
+from tests.doors.uploading import add_file
 from tests.test_parity import SHARED, operations
 
 FULL = os.environ.get("CHAOS") == "full"
@@ -85,6 +87,8 @@ class Scene:
     challenge: str
     webhook: UUID
     delivery: UUID
+    file: UUID
+    trashed_file: UUID
 
     def calls(self) -> list[tuple[str, Person, dict[str, Any]]]:
         """Return what is raced: every writing operation, by and about those whom the others lock."""
@@ -135,6 +139,9 @@ class Scene:
             ("create_message", editor, {"data": {"id": chosen, "item_id": item["id"], "body": "New"}}),
             ("update_message", editor, {"id": str(self.message), "data": {"body": "Changed"}}),
             ("delete_message", root, {"id": str(self.message)}),
+            ("update_file", editor, {"id": str(self.file), "data": {"name": "Renamed"}}),
+            ("delete_file", root, {"id": str(self.file), "permanent": True}),
+            ("restore_file", editor, {"id": str(self.trashed_file)}),
             ("create_webhook", root, {"data": {"workspace_id": garden["id"], "url": "https://example.com/new"}}),
             ("update_webhook", root, {"id": str(self.webhook), "data": {"paused": False}}),
             ("delete_webhook", root, {"id": str(self.webhook)}),
@@ -163,6 +170,10 @@ async def make_scene(app: FastAPI, world: World) -> Scene:
         await uow.session.insert(asked, invited)
         await uow.session.execute(update(User).values(email_verified_at=utc_now()))
         webhook, delivery = await make_webhook(uow, world.workspace)
+    file = (await add_file(app, editor, item_id=item)).id
+    trashed_file = (await add_file(app, editor, workspace_id=world.workspace)).id
+    async with app.state.database.write() as uow:
+        await delete_file(uow, editor.actor, trashed_file)
     refresh_token, session = await sign_in(app, editor)
     challenge = await write_second_step(app, world.viewer.id)
     return Scene(
@@ -180,6 +191,8 @@ async def make_scene(app: FastAPI, world: World) -> Scene:
         challenge,
         webhook.id,
         delivery.id,
+        file,
+        trashed_file,
     )
 
 
@@ -205,7 +218,18 @@ async def answer(door: Door, call: tuple[str, Person, dict[str, Any]]) -> str:
     return "OK"
 
 
-TOLD = ("users", "workspaces", "members", "items", "messages", "changes", "invitations", "own_changes", "own_logs")
+TOLD = (
+    "users",
+    "workspaces",
+    "members",
+    "items",
+    "messages",
+    "files",
+    "changes",
+    "invitations",
+    "own_changes",
+    "own_logs",
+)
 """The tables whose rows a pair of operations could leave in a state that no order of the two explains."""
 
 
@@ -221,7 +245,7 @@ def orphans(rows: Rows) -> list[Any]:
 def present(rows: Rows) -> dict[tuple[str, UUID, UUID], int]:
     """Return the version of every row that a log tells of, by entity, workspace and id."""
     live = {("workspace", one["id"], one["id"]): one["version"] for one in rows["workspaces"] if not one["deleted_at"]}
-    for entity, key in (("member", "user_id"), ("item", "id"), ("message", "id")):
+    for entity, key in (("member", "user_id"), ("item", "id"), ("message", "id"), ("file", "id")):
         live |= {(entity, one["workspace_id"], one[key]): one["version"] for one in rows[f"{entity}s"]}
     return live
 
@@ -284,7 +308,7 @@ def test_every_writing_operation_is_raced() -> None:
     nobody = Person(uuid4(), "", "", "", uuid4(), uuid4(), SYSTEM)
     world = World(uuid4(), nobody, nobody, nobody, nobody, nobody)
     places = (uuid4(), uuid4(), uuid4(), uuid4(), uuid4())
-    scene = Scene(world, *places, nobody, "", uuid4(), uuid4(), uuid4(), "", uuid4(), uuid4())
+    scene = Scene(world, *places, nobody, "", uuid4(), uuid4(), uuid4(), "", *(uuid4() for _ in range(4)))
     assert {operation for operation, *_ in scene.calls()} == WRITING
     assert set(operations()) >= NO_WRITES | APART
 

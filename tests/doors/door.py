@@ -77,6 +77,14 @@ class Door(Protocol):
         """
 
 
+@dataclass(frozen=True)
+class Form:
+    """The body of an upload, which is no JSON: its fields, and its files as name, bytes and media type."""
+
+    fields: dict[str, str]
+    files: list[tuple[str, tuple[str, bytes, str]]]
+
+
 def _authorization(token: str | None) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"} if token is not None else {}
 
@@ -105,6 +113,7 @@ class RestDoor:
     ) -> Any:
         """Send the request."""
         method, path = self._operations[operation]
+        form: Form | None = arguments.pop("form", None)
         for name in re.findall(r"\{(\w+)\}", path):
             path = path.replace(f"{{{name}}}", str(arguments.pop(name)))
         headers = _authorization(token)
@@ -112,8 +121,9 @@ class RestDoor:
             headers["If-Match"] = f'"{expected_version}"'
         if key is not None:
             headers["Idempotency-Key"] = key
+        body: dict[str, Any] = {"json": data} if form is None else {"data": form.fields, "files": form.files}
         response = await self.client.request(
-            method, path, json=data, params={k: v for k, v in arguments.items() if v is not None}, headers=headers
+            method, path, params={k: v for k, v in arguments.items() if v is not None}, headers=headers, **body
         )
         if response.is_error:
             assert response.headers["content-type"] == "application/problem+json"
@@ -122,7 +132,10 @@ class RestDoor:
             assert (problem["status"], problem["detail"]) == (response.status_code, error["message"])
             assert error["request_id"] == response.headers["x-request-id"]
             raise DoorError(error["code"], error["message"], error["details"], response.status_code)
-        return response.json() if response.content else None
+        if not response.content:
+            return None
+        is_json = response.headers["content-type"] == "application/json"
+        return response.json() if is_json else response.content
 
 
 _operations: dict[str, tuple[str, str]] = {}
@@ -294,7 +307,7 @@ def _enum_name(value: str) -> str:
     """Return the GraphQL name: a sort such as `-created` is `CREATED_DESC`, others are in capitals."""
     if value.startswith("-"):
         return f"{value[1:].upper()}_DESC"
-    if value in ("created", "updated", "due", "priority", "title"):
+    if value in ("created", "updated", "due", "priority", "title", "name", "size"):
         return f"{value.upper()}_ASC"
     return value.upper()
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from fastapi import FastAPI
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from api.core.mail_tokens import digest_of
 from api.schemas.api_keys import ApiKeyCreate
@@ -14,6 +14,7 @@ from api.schemas.jobs import LetterKind, SendMail
 from api.schemas.messages import MessageCreate
 from api.schemas.workspaces import MemberAdd, WorkspaceCreate
 from api.services.api_keys import create_api_key
+from api.services.files import delete_file
 from api.services.items import create_item, delete_item
 from api.services.jobs import enqueue
 from api.services.members import add_member
@@ -22,7 +23,9 @@ from api.services.workspaces import create_workspace
 from db.clock import utc_now
 from db.engine import Database
 from db.models import (
+    Blob,
     DeliveryStatus,
+    File,
     Invitation,
     MailPurpose,
     MailToken,
@@ -39,6 +42,7 @@ from db.repositories import users
 from db.unit_of_work import UnitOfWork
 from tests.doors.authenticator import write_second_step, write_set_up
 from tests.doors.people import Person, World, make_person, sign_in
+from tests.doors.uploading import add_file
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,10 @@ class Target:
     challenge: str
     webhook: UUID
     delivery: UUID
+    file: UUID
+    trashed_file: UUID
+    message_file: UUID
+    own_file: UUID
 
 
 @dataclass(frozen=True)
@@ -121,6 +129,12 @@ async def make_target(app: FastAPI, cast: Cast) -> Target:
             (await create_api_key(uow, person.actor, ApiKeyCreate(name="Import"))).id
             for person in (cast.caller or founder, cast.bystander)
         ]
+    file = await add_file(app, founder, item_id=item.id)
+    trashed_file = await add_file(app, founder, workspace_id=workspace)
+    message_file = await add_file(app, founder, message_id=message.id)
+    async with database.write() as uow:
+        await delete_file(uow, founder.actor, trashed_file.id)
+        own_file = await _file_of(uow, own)
     await database.jobs().cancel(jobs[1])
     challenge = await write_second_step(app, outsider.id)
     await write_set_up(app, (cast.caller or founder).id)
@@ -145,6 +159,10 @@ async def make_target(app: FastAPI, cast: Cast) -> Target:
         challenge,
         webhook.id,
         delivery.id,
+        file.id,
+        trashed_file.id,
+        message_file.id,
+        own_file,
     )
 
 
@@ -159,6 +177,23 @@ def _invitation(workspace: UUID, inviter: Person, email: str, token: str) -> Inv
         letter_id=new_id(),
         digest=digest_of(token),
     )
+
+
+async def _file_of(uow: UnitOfWork, message: Message) -> UUID:
+    """Add a file to a message in its author's name, whatever that may do today; its bytes are there already."""
+    blob = await uow.session.one(select(Blob).where(Blob.workspace_id == message.workspace_id))
+    file = File(
+        workspace_id=message.workspace_id,
+        message_id=message.id,
+        owner_id=message.author_id,
+        blob_id=blob.id,
+        name="mine.txt",
+        size=blob.size,
+        sha256=blob.sha256,
+        media_type="text/plain",
+    )
+    await uow.session.insert(file)
+    return file.id
 
 
 async def make_webhook(uow: UnitOfWork, workspace_id: UUID) -> tuple[Webhook, WebhookDelivery]:

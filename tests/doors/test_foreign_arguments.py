@@ -19,7 +19,7 @@ from tests.doors.door import Door, DoorError
 from tests.doors.people import World, make_person
 from tests.doors.rows import all_rows
 from tests.doors.targets import Cast, Target, make_cast, make_target
-from tests.doors.test_matrix import CALLS, EXPECTED
+from tests.doors.test_matrix import CALLS, EXPECTED, REST_ONLY
 
 SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -108,7 +108,7 @@ async def test_no_id_of_another_workspace_is_taken_in_any_argument(door: Door, w
     tried = 0
     for case, call in CALLS.items():
         operation = case.partition("/")[0]
-        if EXPECTED[case]["admin"] != "OK":
+        if EXPECTED[case]["admin"] != "OK" or (door.name == "graphql" and operation in REST_ONLY):
             continue
         for name, arguments in _swapped(operation, call(cast, own), own, foreign, others):
             if (operation, name) in ANYBODY or arguments.get("data", {}).get("mine"):
@@ -158,6 +158,7 @@ def _swapped(
     by_name = {
         "workspace_id": str(foreign.workspace),
         "item_id": str(foreign.item),
+        "message_id": str(foreign.message),
         "webhook_id": str(foreign.webhook),
         "invitation_id": str(foreign.invitation),
         "id": str(_of_its_kind(operation, foreign)),

@@ -23,6 +23,7 @@ from tests.doors.people import PASSWORD, Person, World
 from tests.doors.rows import JOBS, all_rows
 from tests.doors.targets import make_webhook
 from tests.doors.things import last_seq, make_item, make_message, read_log, refused
+from tests.doors.uploading import add_file
 
 KEY = "0198c0de-0000-7000-8000-000000000000"
 
@@ -34,7 +35,9 @@ def other(door: Door) -> Door:
     return kind(door.app, door.client)
 
 
-async def _call_of(operation: str, door: Door, world: World) -> dict[str, Any]:
+async def _call_of(  # noqa: PLR0911 - one return per way to make what is called
+    operation: str, door: Door, world: World
+) -> dict[str, Any]:
     """Return what to call an operation with, so that doing it twice would show."""
     item = (await make_item(door, world))["id"]
     admin, editor, administrator = world.admin.token, world.editor.token, world.administrator.token
@@ -94,9 +97,17 @@ async def _call_of(operation: str, door: Door, world: World) -> dict[str, Any]:
         await door.call("login", data={"email": world.editor.email, "password": PASSWORD})
         newest, *_ = (await door.call("list_sessions", token=editor))["data"]
         return {"token": editor, **({"id": newest["id"]} if operation == "revoke_session" else {})}
-    message = (await make_message(door, world))["id"]
-    more = {"update_message": {"data": {"body": "Changed"}, "expected_version": 1}, "delete_message": {}}
-    return {"token": editor, "id": message, **more[operation]}
+    more: Mapping[str, dict[str, Any]] = {
+        "update_message": {"data": {"body": "Changed"}, "expected_version": 1},
+        "delete_message": {},
+        "update_file": {"data": {"name": "b"}, "expected_version": 1},
+        "delete_file": {"permanent": True},
+        "restore_file": {},
+    }
+    if operation.endswith("_file"):
+        file = await add_file(door.app, world.editor, workspace_id=world.workspace)
+        return {"token": admin, "id": str(file.id), **more[operation]}
+    return {"token": editor, "id": (await make_message(door, world))["id"], **more[operation]}
 
 
 async def _send_token(app: FastAPI, whose: Person, operation: str) -> None:
@@ -158,6 +169,10 @@ IDEMPOTENT = (
     "create_message",
     "update_message",
     "delete_message",
+    "upload_files",
+    "update_file",
+    "delete_file",
+    "restore_file",
     "revoke_session",
     "revoke_all_sessions",
     "revoke_api_key",
@@ -205,7 +220,7 @@ def test_every_operation_that_changes_something_takes_a_key(app: FastAPI) -> Non
         assert parameter["in"] == "header"
 
 
-@pytest.mark.parametrize("operation", IDEMPOTENT)
+@pytest.mark.parametrize("operation", [name for name in IDEMPOTENT if name != "upload_files"])
 async def test_what_is_sent_again_is_answered_as_it_was(door: Door, other: Door, world: World, operation: str) -> None:
     call = await _call_of(operation, door, world)
     first = await door.call(operation, key=KEY, **call)

@@ -20,11 +20,12 @@ from graphql_schema.schema import create_schema
 from tests.doors.door import Door, DoorError
 from tests.doors.people import Person, World
 from tests.doors.things import refused
+from tests.doors.uploading import CONTENT, add_file
 from tests.graphql.asking import IDENTIFICATION, ask, read, statements
 
 NODES = """query($ids: [ID!]!) { nodes(ids: $ids) {
   __typename id
-  ... on User { name } ... on Workspace { name } ... on Item { title } ... on Message { body }
+  ... on User { name } ... on Workspace { name } ... on Item { title } ... on Message { body } ... on File { name size }
   ... on Member { role user { id } workspace { id } } ... on Change { seq kind actor { id } }
 } }"""
 NODE = "query($id: ID!) { node(id: $id) { __typename id } }"
@@ -59,12 +60,13 @@ class Things:
 
 @pytest.fixture
 async def things(app: FastAPI, world: World) -> Things:
-    """Make an item and a message, and tell everything as its members see it."""
+    """Make an item, a message and a file, and tell everything as its members see it."""
     database: Database = app.state.database
     place, editor = world.workspace, world.editor
     async with database.write() as uow:
         item = await create_item(uow, editor.actor, ItemCreate(title="Seeds", workspace_id=place))
         message = await create_message(uow, editor.actor, MessageCreate(body="Which?", workspace_id=place))
+    file = await add_file(app, editor, workspace_id=place)
     member, change = f"member:{place}:{editor.id}", f"change:{place}:1"
     nodes: list[dict[str, Any]] = [
         {"__typename": "Message", "id": str(message.id), "body": "Which?"},
@@ -79,6 +81,7 @@ async def things(app: FastAPI, world: World) -> Things:
         },
         {"__typename": "Item", "id": str(item.id), "title": "Seeds"},
         {"__typename": "Workspace", "id": str(place), "name": "Garden"},
+        {"__typename": "File", "id": str(file.id), "name": "seeds.txt", "size": len(CONTENT)},
     ]
     return Things(item.id, message.id, nodes)
 
@@ -173,10 +176,11 @@ async def test_nodes_of_a_kind_are_one_statement_and_no_more_than_a_hundred_are_
         ([by_kind["Workspace"]], 2),
         ([by_kind["Item"]] * 3, 3),
         ([by_kind["Message"]], 4),
-        ([str(uuid4()) for _ in range(100)], 4),
+        ([by_kind["File"]], 5),
+        ([str(uuid4()) for _ in range(100)], 5),
         ([by_kind["Member"], f"member:{world.workspace}:{world.admin.id}"], 1),
         ([by_kind["Change"], f"change:{world.workspace}:2"], 1),
-        (things.ids, 6),
+        (things.ids, 7),
         ([], 0),
     ):
         with statements(app) as seen:

@@ -7,7 +7,8 @@ import pytest
 from fastapi import FastAPI
 
 from db.engine import Database
-from db.models import Item, Member, Message, Role, User, Workspace
+from db.models import Blob, File, Item, Member, Message, Role, User, Workspace
+from db.models.base import new_id
 from tests.doors.people import World
 from tests.graphql.asking import IDENTIFICATION, read, statements
 
@@ -31,11 +32,26 @@ async def grow(app: FastAPI, world: World, *, present: int, size: int) -> None:
                 Member(workspace_id=world.workspace, user_id=user.id, role=Role.VIEWER, created_at=at),
                 Member(workspace_id=workspace.id, user_id=world.admin.id, role=Role.ADMIN),
             )
+            thread = Message(workspace_id=world.workspace, item_id=item.id, author_id=user.id, body="thread")
+            blob = Blob(id=new_id(), workspace_id=world.workspace, sha256=f"{number:064}", size=number)
             await uow.session.insert(
                 Item(workspace_id=workspace.id, owner_id=world.admin.id, title="inside"),
                 Message(workspace_id=world.workspace, item_id=None, author_id=user.id, body="room"),
-                Message(workspace_id=world.workspace, item_id=item.id, author_id=user.id, body="thread"),
+                thread,
+                blob,
             )
+            file = File(
+                workspace_id=world.workspace,
+                item_id=item.id,
+                message_id=thread.id,
+                owner_id=user.id,
+                blob_id=blob.id,
+                name=f"{number}",
+                size=number,
+                sha256=blob.sha256,
+                media_type="text/plain",
+            )
+            await uow.session.insert(file)
 
 
 PLACE = "workspaceId: $w"
@@ -68,6 +84,15 @@ QUERIES: dict[str, tuple[str, int]] = {
     "message.item": (
         f"items({PLACE}, first: 50) {{ nodes {{ messages({SHORT}) {{ nodes {{ item {{ id }} }} }} }} }}",
         4,
+    ),
+    "item.files": (f"items({PLACE}, first: 50) {{ nodes {{ files({SHORT}) {{ nodes {{ id }} }} }} }}", 3),
+    "message.files": (f"messages({PLACE}, first: 50) {{ nodes {{ files({SHORT}) {{ nodes {{ id }} }} }} }}", 3),
+    "workspace.files": (f"workspaces(first: 50) {{ nodes {{ files({SHORT}) {{ nodes {{ id }} }} }} }}", 2),
+    "files": (f"files({PLACE}, first: 50) {{ nodes {{ id }} }}", 2),
+    "files with total": (f"files({PLACE}, first: 50) {{ totalCount nodes {{ id }} }}", 3),
+    "file.relations": (
+        f"files({PLACE}, first: 50) {{ nodes {{ item {{ id }} message {{ id }} owner {{ id }} workspace {{ id }} }} }}",
+        6,
     ),
     "members": (f"members({PLACE}, first: 50) {{ nodes {{ role }} }}", 2),
     "member.user": (f"members({PLACE}, first: 50) {{ nodes {{ email user {{ name }} }} }}", 3),
@@ -136,6 +161,7 @@ REST_LISTS = {
     "/api/items?workspace_id={w}&limit=50": 2,
     "/api/items?workspace_id={w}&limit=50&include_total=true": 3,
     "/api/messages?workspace_id={w}&limit=50": 2,
+    "/api/files?workspace_id={w}&limit=50": 2,
     "/api/workspaces?limit=50": 1,
     "/api/workspaces/{w}/members?limit=50": 2,
     "/api/workspaces/{w}/changes?limit=50": 2,

@@ -7,10 +7,12 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from api.schemas.files import FileUpdate
 from api.schemas.items import ItemUpdate
 from api.schemas.messages import MessageCreate, MessageUpdate
 from api.schemas.users import MeUpdate
 from api.schemas.workspaces import MemberAdd, MemberUpdate, WorkspaceUpdate
+from api.services.files import update_file
 from api.services.items import delete_item, restore_item, update_item
 from api.services.members import add_member, remove_member, update_member
 from api.services.messages import create_message, delete_message, update_message
@@ -18,6 +20,7 @@ from api.services.users import update_me
 from api.services.workspaces import update_workspace
 from db.models import ItemStatus, Role
 from tests.doors.people import World
+from tests.doors.uploading import add_file
 from tests.streams.transport import (
     GRAPHQL_TRANSPORTS,
     TRANSPORTS,
@@ -32,6 +35,7 @@ EVERYTHING = """subscription($w: UUID!, $after: BigInt) { changes(workspaceId: $
   seq kind at actor { id name } entity entityId version changed
   item { id title status deletedAt owner { name } }
   message { body author { name } item { title } }
+  file { name size deletedAt owner { name } item { title } }
   member { role email user { name } }
   workspace { name seq }
 } }"""
@@ -169,6 +173,8 @@ async def live_a_day(app: FastAPI, world: World) -> None:
     await write(app, update_message, editor, message.id, MessageUpdate(body="Which ones?"))
     await write(app, delete_message, editor, message.id)
     await write(app, update_item, editor, item.id, ItemUpdate(title="Buy trees"))
+    file = await add_file(app, world.editor, item_id=item.id)
+    await write(app, update_file, editor, file.id, FileUpdate(name="trees.txt"))
     await write(app, delete_item, editor, item.id)
     await write(app, restore_item, editor, item.id)
     await write(app, delete_item, admin, item.id, permanent=True)
@@ -185,8 +191,13 @@ DAY: list[tuple[str, str, int, str, dict[str, Any], str]] = [
     ("UPDATED", "MESSAGE", 2, "Editor", {"body": "Which?"}, "Which ones? Editor"),
     ("DELETED", "MESSAGE", 3, "Editor", {"body": "Which ones?"}, "nothing"),
     ("UPDATED", "ITEM", 2, "Editor", {"title": "Buy seeds"}, "Buy trees OPEN Editor"),
+    ("CREATED", "FILE", 1, "Editor", {}, "seeds.txt 14 Editor"),
+    ("UPDATED", "FILE", 2, "Editor", {"name": "seeds.txt"}, "trees.txt 14 Editor"),
     ("DELETED", "ITEM", 3, "Editor", {"deleted_at": None}, "Buy trees OPEN Editor in the trash"),
+    ("DELETED", "FILE", 3, "Editor", {"deleted_at": None}, "trees.txt 14 Editor in the trash"),
     ("RESTORED", "ITEM", 4, "Editor", {}, "Buy trees OPEN Editor"),
+    ("RESTORED", "FILE", 4, "Editor", {}, "trees.txt 14 Editor"),
+    ("DELETED", "FILE", 5, "Admin", {"name": "trees.txt"}, "nothing"),
     ("DELETED", "ITEM", 5, "Admin", {"title": "Buy trees"}, "nothing"),
 ]
 
@@ -195,6 +206,9 @@ def after_the_change(event: Any) -> str:
     if item := event["item"]:
         trash = " in the trash" if item["deletedAt"] else ""
         return f"{item['title']} {item['status']} {item['owner']['name']}{trash}"
+    if file := event["file"]:
+        trash = " in the trash" if file["deletedAt"] else ""
+        return f"{file['name']} {file['size']} {file['owner']['name']}{trash}"
     if message := event["message"]:
         return f"{message['body']} {message['author']['name']}"
     if member := event["member"]:
@@ -217,9 +231,9 @@ async def test_every_field_of_every_kind_of_change_is_told(
         await live_a_day(app, world)
         live = [event.raw for event in await stream.until(start + len(DAY))]
     async with subscribed(transport, url, world.viewer.token, EVERYTHING, w=place, after=start) as stream:
-        assert [{**event.raw, "message": None} for event in await stream.until(start + len(DAY))] == [
-            {**event, "message": None} for event in live
-        ]
+        gone = {"message": None, "file": None}
+        again = [{**event.raw, **gone} for event in await stream.until(start + len(DAY))]
+        assert again == [{**event, **gone} for event in live]
     for place_in_day, (event, (kind, entity, version, who, changed, after)) in enumerate(zip(live, DAY, strict=True)):
         assert (event["seq"], event["kind"], event["entity"]) == (start + place_in_day + 1, kind, entity)
         assert (event["version"], event["actor"]["name"]) == (version, who)

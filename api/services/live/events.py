@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from api.core.live import Effect
+from api.schemas.files import FileRead
 from api.schemas.invitations import InvitationRead
 from api.schemas.items import ItemFilter, ItemRead
 from api.schemas.messages import MessageRead
@@ -52,6 +53,7 @@ class Event:
 _SHOWN: Mapping[str, type[Output]] = {
     "item": ItemRead,
     "message": MessageRead,
+    "file": FileRead,
     "member": MemberState,
     "invitation": InvitationRead,
     "workspace": WorkspaceRead,

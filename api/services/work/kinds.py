@@ -6,6 +6,7 @@ from uuid import UUID
 
 from api.schemas.jobs import (
     DeliverWebhook,
+    EraseBytes,
     Redeliver,
     SendInvitation,
     SendMail,
@@ -17,6 +18,7 @@ from api.schemas.jobs import (
     Work,
 )
 from api.services.work.delivering import deliver_webhook, redeliver
+from api.services.work.erasing import erase_bytes
 from api.services.work.inviting import send_invitation
 from api.services.work.mailing import send_mail
 from api.services.work.notices import tell_of_membership, tell_of_pause, tell_of_sign_in, tell_of_two_step_off
@@ -43,6 +45,7 @@ def handlers(tools: Tools) -> Mapping[str, Handler]:
             _line(tools, Sweep, sweep),
             _line(tools, DeliverWebhook, deliver_webhook),
             _line(tools, Redeliver, redeliver),
+            _line(tools, EraseBytes, erase_bytes),
         ]
     )
 

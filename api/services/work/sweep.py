@@ -9,6 +9,7 @@ from api.core.actor import SYSTEM
 from api.schemas.jobs import Sweep
 from api.services.idempotency import forget_old_requests
 from api.services.trash import empty_trash
+from api.services.work.checking_files import check_files, report
 from api.services.work.tools import Tools
 from db.clock import utc_now
 from db.models import JobStatus
@@ -52,7 +53,7 @@ def job_id_of(day: date) -> UUID:
 
 
 async def sweep(tools: Tools, _job_id: UUID, _data: Sweep) -> None:
-    """Remove what is over: tokens, sessions, keys, invitations, mails, requests, deliveries, jobs, and the trash."""
+    """Remove what is over: tokens, sessions, keys, invitations, mails, requests, deliveries, jobs, trash and bytes."""
     now = utc_now()
     async with tools.database.write() as uow:
         await mail_tokens.remove_expired(uow.session, now - KEEP_TOKENS)
@@ -73,6 +74,8 @@ async def sweep(tools: Tools, _job_id: UUID, _data: Sweep) -> None:
         await invitations.remove_expired(uow.session, now - KEEP_TOKENS)
     await _forget_jobs(tools, now - KEEP_DONE, [JobStatus.DONE])
     await _forget_jobs(tools, now - KEEP_DEAD, [JobStatus.FAILED, JobStatus.STUCK, JobStatus.CANCELLED])
+    # Last, as it alone needs the store.
+    report(await check_files(tools.database, tools.store))
 
 
 async def _in_batches(tools: Tools, remove: Callable[[WriteSession], Awaitable[int]]) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from api.core.files.store import FileStore
 from api.core.mail_tokens import MailTokens
 from api.services.mail.post import Postman
 from api.services.work.courier import Courier
@@ -10,7 +11,7 @@ from db.engine import Database
 
 @dataclass(frozen=True)
 class Tools:
-    """The database, all that a mail or a webhook needs, and how long things are kept."""
+    """The database, the store of files, all that a mail or a webhook needs, and how long things are kept."""
 
     database: Database
     postman: Postman
@@ -18,6 +19,7 @@ class Tools:
     app_name: str
     public_url: str
     courier: Courier
+    store: FileStore
     trash_days: int
     """0 keeps what lies there; so does that of the security log."""
     security_log_days: int
