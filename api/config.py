@@ -16,6 +16,7 @@ from api.core.budget import Budget
 from api.core.challenges import Challenges
 from api.core.connection_limits import ConnectionLimits
 from api.core.counters import Counters
+from api.core.files.links import Links
 from api.core.files.rules import MAX_FILES, FileRules
 from api.core.files.store import FileStore
 from api.core.identity import Identity
@@ -397,7 +398,12 @@ class Settings(BaseSettings):
     def file_rules(self) -> FileRules:
         """Return the installation's way with files."""
         return FileRules(
-            self.file_store(), self.max_file_size, self.max_files_per_request, self.workspace_quota, self.file_types
+            self.file_store(),
+            Links(self._secret),
+            self.max_file_size,
+            self.max_files_per_request,
+            self.workspace_quota,
+            self.file_types,
         )
 
     def webhook_rules(self) -> WebhookRules:

@@ -57,6 +57,9 @@ PUBLIC = (
 )
 """Operations under `/api` that need no token."""
 
+WITH_ADDRESS = ("get_file_content", "stream_changes", "stream_mine")
+"""Operations for which their address may hold, instead of a token, a link or a ticket that was got with one."""
+
 _HEADERS: Mapping[str, dict[str, Any]] = {
     "Accept-Ranges": {
         "description": "That parts can be asked for (RFC 9110, section 14.3).",
@@ -144,6 +147,8 @@ def _finish_operation(operation: dict[str, Any]) -> None:
     answers: dict[str, dict[str, Any]] = operation["responses"]
     if operation["operationId"] in PUBLIC:
         operation["security"] = []
+    elif operation["operationId"] in WITH_ADDRESS:
+        operation["security"] = [*operation["security"], {}]
     if "requestBody" not in operation:
         for status in _ONLY_WITH_BODY:
             answers.pop(status, None)

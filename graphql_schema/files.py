@@ -64,6 +64,16 @@ class FileUpdate(ModelInput[schemas.FileUpdate]):
     """Changes to a file; what is absent stays. Its bytes never change."""
 
 
+@from_output(schemas.DownloadLink)
+class DownloadLink:
+    """A link with which anybody may read the bytes of one file."""
+
+
+@from_input(schemas.DownloadLinkCreate)
+class DownloadLinkCreate(ModelInput[schemas.DownloadLinkCreate]):
+    """How long a link shall count."""
+
+
 @from_input(schemas.FileFilter)
 class FileFilter(ModelInput[schemas.FileFilter]):
     """What files must fulfil; conditions add up."""
@@ -104,6 +114,18 @@ class FileQuery:
 @strawberry.type
 class FileMutation:
     """Changing files."""
+
+    @strawberry.mutation(
+        description="Get a link with which anybody reads the bytes of a file for a while, as long as you may."
+    )
+    async def create_download_link(
+        self, info: Info, id: Id, input: Annotated[DownloadLinkCreate, INPUT]
+    ) -> DownloadLink:
+        """Get a link."""
+        data, rules = input.to_model(), info.context.file_rules
+        async with info.context.read() as uow:
+            link = await files.create_download_link(uow, info.context.actor, id, data, rules=rules)
+        return DownloadLink(**link.model_dump())
 
     @strawberry.mutation(
         description="Change what a file is called, for editors; that of a message for who uploaded it and admins.",

@@ -86,6 +86,7 @@ REST_OUTPUTS: dict[str, type[Output]] = {
     "Account": users.AccountRead,
     "Change": changes.ChangeRead,
     "Invitation": invitations.InvitationRead,
+    "DownloadLink": files.DownloadLink,
     "File": files.FileRead,
     "Item": items.ItemRead,
     "Job": jobs.JobRead,

@@ -4,7 +4,8 @@ import asyncio
 from collections import Counter, deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from uuid import UUID
+
+from db.turns import Caller
 
 
 class Place:
@@ -12,7 +13,7 @@ class Place:
 
     def __init__(self) -> None:
         self.begun: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.runs_for: tuple[UUID | None] | None = None
+        self.runs_for: tuple[Caller] | None = None
 
 
 class Turns:
@@ -25,20 +26,20 @@ class Turns:
     def __init__(self, most: int, most_per_user: int) -> None:
         self._most = most
         self._most_per_user = most_per_user
-        self._running: Counter[UUID | None] = Counter()
+        self._running: Counter[Caller] = Counter()
         # The order of the users is the order in which they are served.
-        self._waiting: dict[UUID | None, deque[Place]] = {}
+        self._waiting: dict[Caller, deque[Place]] = {}
 
-    def ask(self, user_id: UUID | None) -> Place:
+    def ask(self, user: Caller) -> Place:
         """Return a new place of this user's; its turn has begun when `begun` is done."""
         place = Place()
-        self.join(place, user_id)
+        self.join(place, user)
         return place
 
-    def join(self, place: Place, user_id: UUID | None) -> None:
+    def join(self, place: Place, user: Caller) -> None:
         """Let a place stand in this user's line, too: whoever is served first brings it on."""
         if not place.begun.done():
-            self._waiting.setdefault(user_id, deque()).append(place)
+            self._waiting.setdefault(user, deque()).append(place)
             self._admit()
 
     def leave(self, place: Place) -> None:
@@ -46,16 +47,16 @@ class Turns:
         if place.runs_for is None:
             place.begun.cancel()
             return
-        [user_id], place.runs_for = place.runs_for, None
-        self._running[user_id] -= 1
-        if not self._running[user_id]:
-            del self._running[user_id]
+        [user], place.runs_for = place.runs_for, None
+        self._running[user] -= 1
+        if not self._running[user]:
+            del self._running[user]
         self._admit()
 
     @asynccontextmanager
-    async def turn(self, user_id: UUID | None) -> AsyncIterator[None]:
+    async def turn(self, user: Caller) -> AsyncIterator[None]:
         """Have a turn for the length of the block, and let the rest of the process go first."""
-        place = self.ask(user_id)
+        place = self.ask(user)
         try:
             await place.begun
             await asyncio.sleep(0)
@@ -65,16 +66,16 @@ class Turns:
 
     def _admit(self) -> None:
         while self._running.total() < self._most:
-            for user_id in self._waiting:
-                if self._running[user_id] < self._most_per_user:
+            for user in self._waiting:
+                if self._running[user] < self._most_per_user:
                     break
             else:
                 return
-            line = self._waiting.pop(user_id)
+            line = self._waiting.pop(user)
             place = line.popleft()
             if line:
-                self._waiting[user_id] = line
+                self._waiting[user] = line
             if not place.begun.done():
                 place.begun.set_result(None)
-                place.runs_for = (user_id,)
-                self._running[user_id] += 1
+                place.runs_for = (user,)
+                self._running[user] += 1

@@ -13,6 +13,7 @@ from api.core.files.rules import MAX_FILES
 from api.core.streamed_bodies import stream_body
 from api.core.turns import Turns
 from api.dependencies import (
+    Anyone,
     CurrentActor,
     ExpectedVersion,
     Id,
@@ -28,6 +29,9 @@ from api.dependencies import (
 from api.problems import documented
 from api.rest import CHANGING, GUARDED, TAGGED, VERSIONED, Responses, listing, resource_router, tag_version
 from api.schemas.files import (
+    ContentQuery,
+    DownloadLink,
+    DownloadLinkCreate,
     FileList,
     FilePlace,
     FileQuery,
@@ -125,7 +129,7 @@ async def upload_files(
     rules.check_length(int(announced) if announced.isdecimal() else None)
     stream_body(request.scope)
     turns: Turns = request.app.state.upload_turns
-    async with turns.turn(actor.user_id), aclosing(_taken(request, actor)) as body:
+    async with turns.turn(caller_of(request, actor)), aclosing(_taken(request, actor)) as body:
         form = parts(body, request.headers.get("content-type"), max_files=rules.max_files)
         async with aclosing(form):
             upload = Upload(caller_of(request, actor), form, idempotency_key)
@@ -160,16 +164,35 @@ async def get_file(file_id: Id, uow: Read, actor: CurrentActor, response: Respon
 
 @router.get("/files/{id}/content", responses=_CONTENT, response_class=ContentResponse, openapi_extra=_ASKED)
 async def get_file_content(
-    file_id: Id, uow: Read, actor: CurrentActor, rules: InstalledFileRules, request: Request
+    file_id: Id,
+    query: Annotated[ContentQuery, Query()],
+    uow: Read,
+    actor: Anyone,
+    rules: InstalledFileRules,
+    request: Request,
 ) -> Response:
-    """Return the bytes of a file, or those that `Range` asks for; `ETag` is their checksum."""
-    content = await files.get_file_content(uow, actor, file_id)
+    """Return the bytes of a file, or those that `Range` asks for; `ETag` is their checksum.
+
+    Without a token it takes a link.
+    """
+    if query.link is None:
+        content = await files.get_file_content(uow, actor, file_id)
+    else:
+        content = await files.get_linked_content(uow, query.link, file_id, rules=rules)
     # The store may be slow, and holds no connection to the database meanwhile.
     await uow.session.release()
     answer = await answer_with(content, request.headers, rules.store)
     if isinstance(answer, ContentResponse):
         answer.body_iterator = _sent(request, actor, answer.body_iterator)
     return answer
+
+
+@router.post("/files/{id}/download-link", responses=CHANGING)
+async def create_download_link(
+    file_id: Id, data: DownloadLinkCreate, uow: Read, actor: CurrentActor, rules: InstalledFileRules
+) -> DownloadLink:
+    """Get a link with which anybody reads the bytes of a file for a while, as long as you may."""
+    return await files.create_download_link(uow, actor, file_id, data, rules=rules)
 
 
 @router.patch("/files/{id}", responses=VERSIONED | TAGGED)
@@ -218,7 +241,7 @@ async def _sent(request: Request, actor: Actor, pieces: AsyncGenerator[bytes, No
     """Yield bytes of a file when it is the caller's turn, and let them be paid for."""
     size = 0
     turns: Turns = request.app.state.download_turns
-    async with turns.turn(actor.user_id):
+    async with turns.turn(caller_of(request, actor)):
         try:
             async with aclosing(pieces):
                 async for piece in pieces:

@@ -11,10 +11,13 @@ from api.core.files.names import problem_of
 from api.core.files.rules import MAX_FILES
 from api.schemas.pages import Listing, PageQuery
 from api.schemas.scalars import OR_HOME, Switch, Uuid
-from api.schemas.types import AtMost, Input, Moment, Output, Version
+from api.schemas.types import AtMost, Input, Moment, Output, Version, whole
 from db.models.files import MAX_MEDIA_TYPE, MAX_NAME
 
 _SUM = re.compile("[0-9a-f]{64}")
+
+LINK_SECONDS, MAX_LINK_SECONDS = 3600, 7 * 86400
+"""For how long a link counts, if nothing is said, and at most."""
 
 TRASHED = "List the trash instead."
 
@@ -89,6 +92,27 @@ class FileUpdate(Input):
     name: Annotated[FileName | MISSING, Field(description=f"1 to {MAX_NAME} bytes in UTF-8, and no path.")] = MISSING
 
 
+class DownloadLinkCreate(Input):
+    """How long a link shall count."""
+
+    example: ClassVar = {"expires_in": 86400}
+
+    expires_in: Annotated[
+        int,
+        Field(ge=1, le=MAX_LINK_SECONDS, description="Seconds for which it counts: an hour if absent, a week at most."),
+        BeforeValidator(whole),
+    ] = LINK_SECONDS
+
+
+class DownloadLink(Output):
+    """A link with which anybody may read the bytes of one file."""
+
+    url: Annotated[
+        str, Field(description="Where they are, from the root of this server. Whoever has it needs no token.")
+    ]
+    expires_at: Annotated[Moment, Field(description="Until when it counts, as long as you may read the file.")]
+
+
 class FileFilter(Input):
     """What files must fulfil; conditions add up."""
 
@@ -102,6 +126,14 @@ class OfItemQuery(PageQuery):
 
     trashed: Annotated[Switch, Field(description=TRASHED)] = False
     sort: Annotated[FileSort, Field(description="The order; a minus sign turns it round.")] = FileSort.CREATED_DESC
+
+
+class ContentQuery(BaseModel):
+    """By what right bytes are asked for, if not by that of who calls."""
+
+    link: Annotated[
+        str | None, Field(max_length=2048, description="The link, as `url` of `create_download_link` has it.")
+    ] = None
 
 
 class FileQuery(FileFilter, PageQuery):

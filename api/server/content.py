@@ -51,7 +51,13 @@ async def answer_with(content: Content, request: Headers, store: FileStore) -> R
         # Whether it may still be read is asked each time, and nobody keeps it for others.
         "Cache-Control": "private, no-cache",
         "Accept-Ranges": "bytes",
+        # No browser adds a right of its own, as it does with cookies: a page elsewhere that shows it has a link.
+        "Cross-Origin-Resource-Policy": "cross-origin",
     }
+    if content.by_link:
+        # Whoever has the link may read it, a page elsewhere too; and a sound that is shown alone asks for itself from
+        # nowhere, since it is shut off from our origin.
+        headers["Access-Control-Allow-Origin"] = "*"
     if state.is_known(_list(request, "if-none-match"), request.get("if-modified-since")):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
     headers |= {

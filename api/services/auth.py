@@ -12,7 +12,7 @@ from api.core.tokens import Claims, TokenError
 from api.schemas.sessions import AccessToken, Login, StreamTicket, StreamTicketCreate
 from api.services import access, second_step, security, sessions
 from db.clock import utc_now
-from db.models import SecurityEventKind
+from db.models import ApiKey, SecurityEventKind, User
 from db.repositories import api_keys, users
 from db.repositories.sessions import find_with_user
 from db.unit_of_work import ReadUnit, UnitOfWork
@@ -128,23 +128,41 @@ async def admit(uow: ReadUnit, ticket: str, workspace_id: UUID | None, *, identi
     return await _recognise(uow, claims)
 
 
+async def recall(uow: ReadUnit, user_id: UUID, key_id: UUID | None) -> Actor:
+    """Return who once left a sealed word, as it stands now: by the same API key, or as if it were signed in.
+
+    It is `Anonymous` if the account or the key counts no more.
+    """
+    if key_id is None:
+        return _standing(await users.find(uow.session, user_id), is_signed_in=True)
+    return _holder(*await api_keys.find_with_user(uow.session, api_keys.with_id(key_id)))
+
+
 async def _recognise(uow: ReadUnit, claims: Claims) -> UserActor | Anonymous:
     # Whoever shares an address does not share its turns.
     uow.session.on_account_of(claims.user_id)
     user, session = await find_with_user(uow.session, claims.user_id, claims.session_id)
-    if user is None or user.personal_workspace_id is None:
-        return Anonymous(access.GONE)
-    reason = access.objection(users.standing_of(user, is_signed_in=session is not None), by_key=False)
-    if reason is not None:
-        return Anonymous(reason)
-    return UserActor(user.id, user.role, user.personal_workspace_id, claims.session_id, claims.expires_at)
+    actor = _standing(user, is_signed_in=session is not None)
+    if isinstance(actor, Anonymous):
+        return actor
+    return replace(actor, session_id=claims.session_id, expires_at=claims.expires_at)
 
 
 async def _recognise_key(uow: ReadUnit, text: str) -> UserActor | Anonymous:
     if not is_genuine(text):
         # Mistyped, cut off or made up: not worth a look into the database.
         return Anonymous("The API key is not valid.")
-    key, user = await api_keys.find_with_user(uow.session, digest_of(text))
+    return _holder(*await api_keys.find_with_user(uow.session, api_keys.with_digest(digest_of(text))))
+
+
+def _standing(user: User | None, *, is_signed_in: bool) -> UserActor | Anonymous:
+    if user is None or user.personal_workspace_id is None:
+        return Anonymous(access.GONE)
+    reason = access.objection(users.standing_of(user, is_signed_in=is_signed_in), by_key=False)
+    return Anonymous(reason) if reason else UserActor(user.id, user.role, user.personal_workspace_id)
+
+
+def _holder(key: ApiKey | None, user: User | None) -> UserActor | Anonymous:
     if key is None or user is None or user.personal_workspace_id is None:
         return Anonymous("The API key is not valid, or was revoked.")
     lives = key.expires_at > utc_now()

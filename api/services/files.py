@@ -1,17 +1,19 @@
 """Files: reading them, and what becomes of them. How they come in is in `uploads`."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from api.core.actor import Actor
-from api.core.errors import AppError, conflict, forbidden, not_found
+from api.core.actor import Actor, Anonymous, require_user
+from api.core.errors import AppError, conflict, forbidden, not_found, unauthenticated
+from api.core.files.links import Link, LinkError
+from api.core.files.rules import FileRules
 from api.core.files.store import Key
 from api.core.pages import PageArguments
 from api.core.permissions import Permission, allows
-from api.schemas.files import FileFilter, FileSort, FileUpdate
-from api.services import access, log
+from api.schemas.files import DownloadLink, DownloadLinkCreate, FileFilter, FileSort, FileUpdate
+from api.services import access, auth, log
 from api.services.attachments import forget_files
 from api.services.edits import Expected, apply, check_version, sent
 from api.services.idempotency import idempotent
@@ -31,6 +33,8 @@ class Content:
 
     file: File
     key: Key
+    by_link: bool = False
+    """Whether it is a link that lets the caller read it."""
 
 
 async def get_file(uow: ReadUnit, actor: Actor, file_id: UUID) -> File:
@@ -45,6 +49,53 @@ async def get_file_content(uow: ReadUnit, actor: Actor, file_id: UUID) -> Conten
     """Return a file with the place of its bytes, for whoever may see it."""
     file = await get_file(uow, actor, file_id)
     return Content(file, Key(file.workspace_id, file.blob_id))
+
+
+async def create_download_link(
+    uow: ReadUnit, actor: Actor, file_id: UUID, data: DownloadLinkCreate, *, rules: FileRules
+) -> DownloadLink:
+    """Return a link with which anybody reads the bytes of a file, for whoever may.
+
+    It counts until it expires, and while who made it may read the file: as a member, with the same API key if there
+    is one, and while it is not in the trash.
+
+    Raises:
+        AppError: CONFLICT in the trash.
+    """
+    user = require_user(actor)
+    file = await get_file(uow, actor, file_id)
+    if file.deleted_at is not None:
+        raise in_trash("file")
+    expires_at = utc_now().replace(microsecond=0) + timedelta(seconds=data.expires_in)
+    key_id = None
+    if user.key is not None:
+        key_id, expires_at = user.key.id, min(expires_at, user.expires_at or expires_at)
+    link = Link(file.id, user.id, key_id, expires_at)
+    return DownloadLink(url=rules.links.address(link), expires_at=expires_at)
+
+
+async def get_linked_content(uow: ReadUnit, text: str, file_id: UUID, *, rules: FileRules) -> Content:
+    """Return a file with the place of its bytes, for whoever has a link to it.
+
+    Raises:
+        AppError: UNAUTHENTICATED if the link does not count; NOT_FOUND if who made it does not see the file any more,
+            or sees it in the trash.
+    """
+    try:
+        link = rules.links.read(text)
+    except LinkError:
+        raise unauthenticated("The link is not valid.") from None
+    if link.file_id != file_id:
+        raise unauthenticated("The link is for another file.")
+    if link.expires_at <= utc_now():
+        raise unauthenticated("The link has expired.")
+    maker = await auth.recall(uow, link.user_id, link.key_id)
+    if isinstance(maker, Anonymous):
+        raise unauthenticated("Who made the link may not read the file any more.")
+    content = await get_file_content(uow, maker, file_id)
+    if content.file.deleted_at is not None:
+        raise _no_file()
+    return replace(content, by_link=True)
 
 
 async def list_files(

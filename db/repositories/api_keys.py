@@ -18,12 +18,20 @@ def lives() -> ColumnElement[bool]:
     return ApiKey.expires_at > utc_now()
 
 
-async def find_with_user(session: ReadSession, digest: bytes) -> tuple[ApiKey | None, User | None]:
-    """Return the key with this digest, expired or not, and its user unless that was deleted: one statement."""
+def with_digest(digest: bytes) -> ColumnElement[bool]:
+    """Return the condition for the key with this digest."""
+    return ApiKey.digest == digest
+
+
+def with_id(key_id: UUID) -> ColumnElement[bool]:
+    """Return the condition for the key with this id."""
+    return ApiKey.id == key_id
+
+
+async def find_with_user(session: ReadSession, which: ColumnElement[bool]) -> tuple[ApiKey | None, User | None]:
+    """Return a key, expired or not, and its user unless that was deleted: one statement."""
     rows = await session.rows(
-        select(ApiKey, User)
-        .outerjoin(User, (User.id == ApiKey.user_id) & User.deleted_at.is_(None))
-        .where(ApiKey.digest == digest)
+        select(ApiKey, User).outerjoin(User, (User.id == ApiKey.user_id) & User.deleted_at.is_(None)).where(which)
     )
     return (rows[0][0], rows[0][1]) if rows else (None, None)
 

@@ -14,6 +14,7 @@ from api.config import Settings
 from api.core.actor import ANONYMOUS, Actor, UserActor, require_person, require_user
 from api.core.budget import Balance
 from api.core.errors import AppError, ErrorCode, forbidden
+from api.core.files.rules import FileRules
 from api.core.identity import Identity
 from api.core.oidc.provider import Provider
 from api.core.pace import Pace
@@ -23,6 +24,7 @@ from api.dependencies import (
     charge,
     charge_event,
     get_database,
+    get_file_rules,
     get_hub,
     get_identity,
     get_oidc_provider,
@@ -76,6 +78,11 @@ class Context(BaseContext):
     def webhook_rules(self) -> WebhookRules:
         """The installation's way with webhooks."""
         return get_webhook_rules(self._connection)
+
+    @property
+    def file_rules(self) -> FileRules:
+        """The installation's way with files."""
+        return get_file_rules(self._connection)
 
     @property
     def database(self) -> Database:

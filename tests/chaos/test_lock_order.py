@@ -40,7 +40,7 @@ from tests.test_parity import SHARED, operations
 
 FULL = os.environ.get("CHAOS") == "full"
 
-NO_WRITES = {"create_stream_ticket", "begin_oidc_sign_in"}
+NO_WRITES = {"create_stream_ticket", "create_download_link", "begin_oidc_sign_in"}
 """Operations that are sent with POST and write nothing."""
 
 INVITED = "the token of an invitation"

@@ -60,6 +60,12 @@ class Caller:
         data: dict[str, Any] = answer.json()
         return data
 
+    async def upload(self, name: str, content: bytes) -> dict[str, Any]:
+        """Upload a file into the personal workspace."""
+        answer = await self._client.post("/api/files", files={"files": (name, content)})
+        [file] = answer.raise_for_status().json()["data"]
+        return dict(file)
+
     async def get(self, path: str) -> Any:
         """Read something, which must succeed."""
         answer = await self._client.get(path)

@@ -195,6 +195,7 @@ WITHOUT = (
     "refresh_session",
     "logout",
     "create_stream_ticket",
+    "create_download_link",
     "create_api_key",
     "create_webhook",
     "begin_two_step",

@@ -97,6 +97,7 @@ delete_message           no    ok     ok    none  none
 delete_message/own       no    ok     ok    none  none
 get_file                 ok    ok     ok    none  none
 get_file_content         ok    ok     ok    none  none
+create_download_link     ok    ok     ok    none  none
 list_files               ok    ok     ok    none  none
 list_files/personal      ok    ok     ok    ok    ok
 list_files/item          ok    ok     ok    none  none

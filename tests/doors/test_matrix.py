@@ -110,6 +110,7 @@ delete_message           who        no      no      ok     none      none
 delete_message/own       who        no      ok      ok     none      none
 get_file                 who        ok      ok      ok     none      none
 get_file_content         who        ok      ok      ok     none      none
+create_download_link     who        ok      ok      ok     none      none
 list_files               who        ok      ok      ok     none      none
 list_files/personal      who        ok      ok      ok     ok        ok
 list_files/item          who        ok      ok      ok     none      none
@@ -159,7 +160,7 @@ REST_ONLY = {"get_health", "get_ready", "upload_files", "list_item_files", "get_
 STREAMS = {"stream_changes", "stream_mine"}
 """Answers that do not end; everybody's right to them is the subject of the tests of streams."""
 
-READING = ("get_", "list_", "create_stream_ticket")
+READING = ("get_", "list_", "create_stream_ticket", "create_download_link")
 
 Arguments = dict[str, Any]
 
@@ -276,6 +277,7 @@ CALLS: dict[str, Callable[[Cast, Target], Arguments]] = {
     "list_files/item": lambda _cast, target: {"item_id": str(target.item)},
     "list_files/message": lambda _cast, target: {"message_id": str(target.message)},
     "list_item_files": lambda _cast, target: {"id": str(target.item)},
+    "create_download_link": lambda _cast, target: {"id": str(target.file), "data": {}},
     "upload_files": lambda _cast, target: {"form": form_of(b"New", workspace_id=target.workspace)},
     "upload_files/personal": lambda _cast, _target: {"form": form_of(b"New")},
     "upload_files/item": lambda _cast, target: {"form": form_of(b"New", item_id=target.item)},

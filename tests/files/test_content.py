@@ -195,7 +195,7 @@ async def test_a_browser_shows_what_is_safe_and_saves_the_rest(client: httpx.Asy
         assert (
             policy == "default-src 'none'; media-src 'self'; style-src 'unsafe-inline'; sandbox; frame-ancestors 'none'"
         )
-        assert answer.headers["cross-origin-resource-policy"] == "same-origin"
+        assert answer.headers["cross-origin-resource-policy"] == "cross-origin"
         assert answer.headers["cache-control"] == "private, no-cache"
 
 

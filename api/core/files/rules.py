@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from api.core.errors import AppError, ErrorCode
 from api.core.files.kinds import matches
+from api.core.files.links import Links
 from api.core.files.store import FileStore
 
 MAX_FILES = 100
@@ -19,6 +20,7 @@ class FileRules:
     """The installation's way with files; sizes in bytes."""
 
     store: FileStore
+    links: Links
     max_size: int
     max_files: int
     quota: int
