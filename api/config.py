@@ -19,6 +19,7 @@ from api.core.counters import Counters
 from api.core.files.links import Links
 from api.core.files.rules import MAX_FILES, FileRules
 from api.core.files.store import FileStore
+from api.core.files.upload_tickets import UploadTickets
 from api.core.identity import Identity
 from api.core.mail_tokens import MailTokens
 from api.core.oidc.provider import OidcOptions, Provider
@@ -400,6 +401,7 @@ class Settings(BaseSettings):
         return FileRules(
             self.file_store(),
             Links(self._secret),
+            UploadTickets(self._secret),
             self.max_file_size,
             self.max_files_per_request,
             self.workspace_quota,

@@ -28,6 +28,8 @@ from api.server.logs import configure_logging
 from api.server.request_log import RequestLogMiddleware
 from api.server.security_headers import SecurityHeadersMiddleware
 from api.server.shutdown import at_exit_signal, end_with_parent
+from api.server.tus import HEADERS as TUS_HEADERS
+from api.server.tus import TusMiddleware
 from api.server.working import working
 from api.services.key_uses import KeyUses
 from api.services.live.bus import Bus, LocalBus
@@ -126,6 +128,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         most_of_strangers=settings.anonymous_body_limit_bytes,
     )
     app.add_middleware(HeadMiddleware)
+    app.add_middleware(TusMiddleware)
     app.add_middleware(LastResortMiddleware)
     app.add_middleware(
         CORSMiddleware,
@@ -142,6 +145,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             "Accept-Ranges",
             "Content-Range",
             "Content-Disposition",
+            *TUS_HEADERS,
             *BUDGET_HEADERS,
         ],
     )

@@ -57,7 +57,15 @@ PUBLIC = (
 )
 """Operations under `/api` that need no token."""
 
-WITH_ADDRESS = ("get_file_content", "stream_changes", "stream_mine")
+WITH_ADDRESS = (
+    "get_file_content",
+    "stream_changes",
+    "stream_mine",
+    "get_upload",
+    "put_upload",
+    "append_to_upload",
+    "delete_upload",
+)
 """Operations for which their address may hold, instead of a token, a link or a ticket that was got with one."""
 
 _HEADERS: Mapping[str, dict[str, Any]] = {
@@ -99,6 +107,18 @@ _HEADERS: Mapping[str, dict[str, Any]] = {
     },
     "Retry-After": {
         "description": "Seconds to wait before another try (RFC 9110, section 10.2.3).",
+        "schema": {"type": "integer", "minimum": 0},
+    },
+    "Upload-Expires": {
+        "description": 'Until when the next bytes are waited for (tus 1.0, "Expiration").',
+        "schema": {"type": "string", "examples": ["Mon, 02 Mar 2026 09:00:00 GMT"]},
+    },
+    "Upload-Length": {
+        "description": "How many bytes the file has (tus 1.0).",
+        "schema": {"type": "integer", "minimum": 0},
+    },
+    "Upload-Offset": {
+        "description": "How many bytes have come (tus 1.0).",
         "schema": {"type": "integer", "minimum": 0},
     },
     "WWW-Authenticate": {

@@ -65,6 +65,7 @@ _EXAMPLES = (
     AppError(ErrorCode.UNSUPPORTED_MEDIA_TYPE, "Send the body as application/json."),
     AppError(ErrorCode.RANGE_NOT_SATISFIABLE, "None of the ranges is in the file, which has 1200 bytes.", size=1200),
     invalid([("title", "Field required")]),
+    AppError(ErrorCode.CHECKSUM_MISMATCH, "The bytes do not have the checksum that was sent with them."),
     AppError(ErrorCode.RATE_LIMITED, "Too many attempts. Try again later."),
     AppError(ErrorCode.QUERY_TOO_COMPLEX, "The request asks for more than one answer may hold."),
     INTERNAL,
@@ -87,10 +88,14 @@ def problem_response(error: AppError, request_id: str, headers: dict[str, str] |
     return JSONResponse(content, error.status, {**_headers(error), **(headers or {})}, MEDIA_TYPE)
 
 
+_TITLES = {ErrorCode.CHECKSUM_MISMATCH: "Checksum Mismatch"}
+"""Names of statuses that only a protocol above HTTP knows."""
+
+
 def _content(error: AppError, request_id: str) -> dict[str, Any]:
     return {
         "type": "about:blank",
-        "title": HTTPStatus(error.status).phrase,
+        "title": _TITLES.get(error.code) or HTTPStatus(error.status).phrase,
         "status": error.status,
         "detail": error.message,
         "error": {
@@ -108,6 +113,8 @@ def _headers(error: AppError) -> dict[str, str]:
     if error.code is ErrorCode.RANGE_NOT_SATISFIABLE:
         # RFC 9110, section 15.5.17: how much there is.
         return {"Content-Range": f"bytes */{error.details['size']}"}
+    if "tus_version" in error.details:
+        return {"Tus-Version": error.details["tus_version"]}
     if error.code is ErrorCode.UNAVAILABLE or "retry_after" in error.details:
         return {"Retry-After": str(error.details.get("retry_after", RETRY_AFTER_SECONDS))}
     return {}

@@ -7,6 +7,7 @@ import strawberry
 from api.schemas.files import FileSort
 from api.schemas.items import ItemSort
 from api.schemas.messages import MessageSort
+from api.schemas.uploads import FileStatus
 from db.models import (
     ChangeKind,
     DeliveryStatus,
@@ -24,6 +25,7 @@ from db.models import (
 
 ENUMS: tuple[type[StrEnum], ...] = (
     FileSort,
+    FileStatus,
     ItemSort,
     ItemStatus,
     JobStatus,

@@ -66,13 +66,13 @@ def from_output(model: type[BaseModel], *, types: Mapping[str, Any] | None = Non
     return decorate
 
 
-def from_input(model: type[Input]) -> Callable[[C], C]:
-    """Make the decorated class a GraphQL input with the fields of an input schema."""
+def from_input(model: type[Input], *, types: Mapping[str, Any] | None = None) -> Callable[[C], C]:
+    """Make the decorated class a GraphQL input with the fields of an input schema; `types` as in `from_output`."""
 
     def decorate(cls: C) -> C:
         cls._model = model  # type: ignore[attr-defined]  # declared by ModelInput
         for name, field in model.model_fields.items():
-            annotation = plain(field.annotation)
+            annotation = (types or {}).get(name, plain(field.annotation))
             if field.is_required():
                 _add(cls, name, annotation, strawberry.field(description=field.description))
             else:

@@ -40,6 +40,7 @@ from graphql_schema.scalars import SCALARS, read_json_literals
 from graphql_schema.security import SecurityQuery
 from graphql_schema.sessions import SessionMutation, SessionQuery
 from graphql_schema.two_step import TwoStepMutation
+from graphql_schema.uploads import UploadMutation, UploadQuery
 from graphql_schema.users import UserMutation, UserQuery
 from graphql_schema.webhooks import WebhookMutation, WebhookQuery
 from graphql_schema.workspaces import WorkspaceMutation, WorkspaceQuery
@@ -63,6 +64,7 @@ class Query(
     ItemQuery,
     MessageQuery,
     FileQuery,
+    UploadQuery,
     ChangeQuery,
     WebhookQuery,
     JobQuery,
@@ -87,6 +89,7 @@ class Mutation(
     ItemMutation,
     MessageMutation,
     FileMutation,
+    UploadMutation,
     WebhookMutation,
     JobMutation,
 ):

@@ -19,6 +19,7 @@ from db.engine import Database
 from tests import databases
 from tests.compiled import compile_once
 from tests.doors.door import Door, GraphQLDoor, RestDoor
+from tests.doors.erasing import Promises
 from tests.doors.people import World, make_world
 from tests.live import LiveServer, serve
 
@@ -170,3 +171,11 @@ async def live_server(sqlite_template: Path, tmp_path_factory: pytest.TempPathFa
     address = await asyncio.to_thread(databases.sqlite_address, folder, sqlite_template)
     async with serve(address, folder) as server:
         yield server
+
+
+@pytest.fixture
+def promises(monkeypatch: pytest.MonkeyPatch) -> Promises:
+    """What was promised about bytes."""
+    promises = Promises()
+    monkeypatch.setattr("api.services.attachments.enqueue", promises.note)
+    return promises

@@ -46,6 +46,8 @@ async def test_every_example_is_accepted(app: FastAPI, client: httpx.AsyncClient
     await send("update_file", "PATCH", f"/api/files/{file['id']}")
     link = (await send("create_download_link", "POST", f"/api/files/{file['id']}/download-link"))["url"]
     assert (await client.get(link)).text == "Sow in March."
+    upload = await send("create_upload", "POST", "/api/uploads")
+    assert (await client.put(upload["url"], content=b"Sow in March.\n")).is_success
     workspace = f"/api/workspaces/{(await send('create_workspace', 'POST', '/api/workspaces'))['id']}"
     await send("update_workspace", "PATCH", workspace)
     assert (await send("invite_member", "POST", f"{workspace}/invitations"))["email"] == "grace@example.com"

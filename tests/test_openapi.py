@@ -67,7 +67,12 @@ def sent() -> dict[str, Any]:
 
 def body_names() -> set[str]:
     bodies = {name: one["requestBody"]["content"] for name, one in operations().items() if "requestBody" in one}
-    assert set(bodies.pop("upload_files")) == {"multipart/form-data"}
+    carried = {name: set(bodies.pop(name)) for name in ("upload_files", "put_upload", "append_to_upload")}
+    assert carried == {
+        "upload_files": {"multipart/form-data"},
+        "put_upload": {"*/*"},
+        "append_to_upload": {"application/offset+octet-stream"},
+    }
     assert all(set(body) == {"application/json"} for body in bodies.values())
     return {body["application/json"]["schema"]["$ref"].rsplit("/", 1)[1] for body in bodies.values()}
 

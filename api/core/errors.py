@@ -34,6 +34,7 @@ class ErrorCode(StrEnum):
     UNSUPPORTED_MEDIA_TYPE = "UNSUPPORTED_MEDIA_TYPE"
     RANGE_NOT_SATISFIABLE = "RANGE_NOT_SATISFIABLE"
     VALIDATION_ERROR = "VALIDATION_ERROR"
+    CHECKSUM_MISMATCH = "CHECKSUM_MISMATCH"
     RATE_LIMITED = "RATE_LIMITED"
     QUERY_TOO_COMPLEX = "QUERY_TOO_COMPLEX"
     INTERNAL_ERROR = "INTERNAL_ERROR"
@@ -55,12 +56,13 @@ STATUS: Mapping[ErrorCode, int] = {
     ErrorCode.UNSUPPORTED_MEDIA_TYPE: 415,
     ErrorCode.RANGE_NOT_SATISFIABLE: 416,
     ErrorCode.VALIDATION_ERROR: 422,
+    ErrorCode.CHECKSUM_MISMATCH: 460,
     ErrorCode.RATE_LIMITED: 429,
     ErrorCode.QUERY_TOO_COMPLEX: 400,
     ErrorCode.INTERNAL_ERROR: 500,
     ErrorCode.UNAVAILABLE: 503,
 }
-"""The HTTP status of each code (RFC 9110, section 15; 422 and 429 from RFC 9110 and RFC 6585)."""
+"""The HTTP status of each code (RFC 9110, section 15; 429 from RFC 6585, and 460 from tus 1.0)."""
 
 
 class AppError(Exception):

@@ -43,7 +43,7 @@ from api.schemas.files import (
 from api.schemas.scalars import Switch
 from api.server.content import ContentResponse, answer_with
 from api.services import files, uploads
-from api.services.uploads import Upload
+from api.services.uploads import FormUpload
 
 router = resource_router("files")
 forms = resource_router("files", takes_json=False)
@@ -132,7 +132,7 @@ async def upload_files(
     async with turns.turn(caller_of(request, actor)), aclosing(_taken(request, actor)) as body:
         form = parts(body, request.headers.get("content-type"), max_files=rules.max_files)
         async with aclosing(form):
-            upload = Upload(caller_of(request, actor), form, idempotency_key)
+            upload = FormUpload(caller_of(request, actor), form, idempotency_key)
             return await uploads.upload_files(database, actor, upload, rules=rules)
 
 

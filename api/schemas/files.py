@@ -52,7 +52,7 @@ def read_checksum(value: object) -> str:
 
 
 FileName = Annotated[str, Field(min_length=1, max_length=MAX_NAME), AfterValidator(_check_name)]
-Checksum = Annotated[str, BeforeValidator(read_checksum)]
+Checksum = Annotated[str, Field(min_length=64, max_length=64), BeforeValidator(read_checksum)]
 Bytes = Annotated[int, Field(ge=0, le=2**53 - 1)]
 """A number of bytes, exact in JSON everywhere (RFC 8259, section 6)."""
 

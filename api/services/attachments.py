@@ -10,7 +10,7 @@ from api.services.edits import apply
 from api.services.jobs import enqueue
 from api.services.log import Entry
 from db.models import ChangeKind, File, Item, Message
-from db.repositories import blobs, files
+from db.repositories import blobs, files, uploads
 from db.unit_of_work import UnitOfWork
 
 
@@ -40,13 +40,18 @@ async def forget_files(uow: UnitOfWork, workspace_id: UUID, gone: Sequence[File]
         return
     await files.delete_many(uow.session, [file.id for file in gone])
     unused = await blobs.delete_unused(uow.session, list({file.blob_id for file in gone}))
-    if unused:
-        await enqueue(uow, EraseBytes(workspace_id=workspace_id, blob_ids=list(unused)))
+    await erase_after_commit(uow, workspace_id, unused)
+
+
+async def erase_after_commit(uow: UnitOfWork, workspace_id: UUID, ids: Sequence[UUID]) -> None:
+    """Let bytes be erased that nothing in the database knows of any more."""
+    if ids:
+        await enqueue(uow, EraseBytes(workspace_id=workspace_id, blob_ids=list(ids)))
 
 
 async def forget_all_files(uow: UnitOfWork, workspace_id: UUID) -> None:
     """Let all bytes of a workspace be erased once it is gone."""
-    if await blobs.any_in(uow.session, workspace_id):
+    if await blobs.any_in(uow.session, workspace_id) or await uploads.any_parts_in(uow.session, workspace_id):
         await enqueue(uow, EraseBytes(workspace_id=workspace_id))
 
 

@@ -7,11 +7,12 @@ from uuid import UUID
 
 from api.core.actor import Actor, Anonymous, require_user
 from api.core.errors import AppError, conflict, forbidden, not_found, unauthenticated
-from api.core.files.links import Link, LinkError
+from api.core.files.links import Link
 from api.core.files.rules import FileRules
 from api.core.files.store import Key
 from api.core.pages import PageArguments
 from api.core.permissions import Permission, allows
+from api.core.seals import SealError
 from api.schemas.files import DownloadLink, DownloadLinkCreate, FileFilter, FileSort, FileUpdate
 from api.services import access, auth, log
 from api.services.attachments import forget_files
@@ -83,7 +84,7 @@ async def get_linked_content(uow: ReadUnit, text: str, file_id: UUID, *, rules: 
     """
     try:
         link = rules.links.read(text)
-    except LinkError:
+    except SealError:
         raise unauthenticated("The link is not valid.") from None
     if link.file_id != file_id:
         raise unauthenticated("The link is for another file.")

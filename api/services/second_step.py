@@ -1,10 +1,11 @@
 """The second step of signing in, for accounts that have it switched on."""
 
 from api.core.actor import Actor, refuse_keys
-from api.core.challenges import LIFETIME, ChallengeError
+from api.core.challenges import LIFETIME
 from api.core.errors import AppError, invalid, second_step_needed, unauthenticated
 from api.core.identity import Identity
 from api.core.mail_tokens import digest_of
+from api.core.seals import SealError
 from api.core.second_step import is_of_app
 from api.schemas.sessions import AccessToken
 from api.schemas.two_step import LoginCompletion
@@ -45,7 +46,7 @@ async def complete_login(uow: UnitOfWork, actor: Actor, data: LoginCompletion, *
     refuse_keys(actor)
     try:
         given = identity.challenges.read(data.challenge.get_secret_value())
-    except ChallengeError as error:
+    except SealError as error:
         raise unauthenticated(EXPIRED) from error
     challenge = await two_step.find_challenge(uow.session, given.id, utc_now())
     user = await users.find(uow.session, given.user_id)

@@ -1,4 +1,4 @@
-"""Emptying the trash: what lay there for `TRASH_DAYS` goes for good, one thing after the other."""
+"""Emptying the trash, and what was promised and never came: it goes for good, one thing after the other."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
@@ -10,8 +10,9 @@ from api.core.actor import Actor
 from api.core.errors import AppError, ErrorCode
 from api.services.files import purge_file
 from api.services.items import purge_item
+from api.services.upload_tickets import purge_upload
 from db.engine import Database
-from db.repositories import files, items
+from db.repositories import files, items, uploads
 from db.session import ReadSession
 from db.unit_of_work import UnitOfWork
 
@@ -38,6 +39,15 @@ async def empty_trash(database: Database, actor: Actor, *, before: datetime) -> 
     if removed_items or removed_files:
         logger.info("the trash was emptied", items=removed_items, files=removed_files)
     return removed_items + removed_files
+
+
+async def forget_uploads(database: Database, actor: Actor, *, before: datetime) -> int:
+    """Forget the uploads that expired before a moment, with what had arrived of them, and return how many they were."""
+
+    async def purge_one(uow: UnitOfWork, upload_id: UUID) -> bool:
+        return await purge_upload(uow, actor, upload_id)
+
+    return await _empty(database, uploads.expired, purge_one, before)
 
 
 async def _empty(

@@ -17,6 +17,7 @@ from db.models.security_events import SecurityEvent, SecurityEventKind
 from db.models.sessions import UserSession
 from db.models.tombstones import Tombstone
 from db.models.two_step import RecoveryCode, SignInChallenge, TwoStep
+from db.models.uploads import Upload, UploadPart
 from db.models.users import User, UserRole
 from db.models.webhooks import DeliveryStatus, Webhook, WebhookDelivery, WebhookKind, WebhookPause
 from db.models.workspaces import Workspace
@@ -54,6 +55,8 @@ __all__ = [
     "SignInChallenge",
     "Tombstone",
     "TwoStep",
+    "Upload",
+    "UploadPart",
     "UsedOidcSignIn",
     "User",
     "UserRole",

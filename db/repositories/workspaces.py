@@ -7,7 +7,20 @@ from sqlalchemy import ColumnElement, ScalarSelect, Select, and_, delete, exists
 from sqlalchemy.orm import aliased
 
 from db.clock import utc_now
-from db.models import Blob, Change, File, Invitation, Item, Member, Message, Webhook, WebhookDelivery, Workspace
+from db.models import (
+    Blob,
+    Change,
+    File,
+    Invitation,
+    Item,
+    Member,
+    Message,
+    Upload,
+    UploadPart,
+    Webhook,
+    WebhookDelivery,
+    Workspace,
+)
 from db.paging import Nested, Page, PageRequest, Sort, fetch_page, fetch_pages
 from db.scope import EVERYTHING, Scope, Within
 from db.session import ReadSession, WriteSession
@@ -95,9 +108,13 @@ async def take_seqs(session: WriteSession, workspace_id: UUID, number: int) -> i
     )
 
 
+# In an order in which nothing that goes is still referred to.
+_HELD = (WebhookDelivery, Webhook, UploadPart, Upload, File, Blob, Message, Item, Invitation, Member, Change)
+
+
 async def empty(session: WriteSession, workspace_id: UUID) -> None:
-    """Delete all that a workspace holds: webhooks, files, messages, items, invitations, members and log."""
-    for table in (WebhookDelivery, Webhook, File, Blob, Message, Item, Invitation, Member, Change):
+    """Delete all that a workspace holds: webhooks, uploads, files, messages, items, invitations, members and log."""
+    for table in _HELD:
         await session.execute(delete(table).where(table.workspace_id == workspace_id))
 
 

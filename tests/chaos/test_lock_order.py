@@ -34,13 +34,13 @@ from tests.doors.authenticator import RECOVERY_CODE, write_second_step
 from tests.doors.door import Door, DoorError, RestDoor
 from tests.doors.people import PASSWORD, Person, World, make_person, sign_in
 from tests.doors.rows import Rows, keep, put_back, take_rows
-from tests.doors.targets import make_webhook
+from tests.doors.targets import make_webhook, promised
 from tests.doors.uploading import add_file
 from tests.test_parity import SHARED, operations
 
 FULL = os.environ.get("CHAOS") == "full"
 
-NO_WRITES = {"create_stream_ticket", "create_download_link", "begin_oidc_sign_in"}
+NO_WRITES = {"create_stream_ticket", "create_download_link", "complete_upload", "begin_oidc_sign_in"}
 """Operations that are sent with POST and write nothing."""
 
 INVITED = "the token of an invitation"
@@ -89,6 +89,7 @@ class Scene:
     delivery: UUID
     file: UUID
     trashed_file: UUID
+    upload: UUID
 
     def calls(self) -> list[tuple[str, Person, dict[str, Any]]]:
         """Return what is raced: every writing operation, by and about those whom the others lock."""
@@ -142,6 +143,8 @@ class Scene:
             ("update_file", editor, {"id": str(self.file), "data": {"name": "Renamed"}}),
             ("delete_file", root, {"id": str(self.file), "permanent": True}),
             ("restore_file", editor, {"id": str(self.trashed_file)}),
+            ("create_upload", editor, {"data": {"name": "a.txt", "size": 3, "item_id": str(self.item)}}),
+            ("delete_upload", editor, {"id": str(self.upload)}),
             ("create_webhook", root, {"data": {"workspace_id": garden["id"], "url": "https://example.com/new"}}),
             ("update_webhook", root, {"id": str(self.webhook), "data": {"paused": False}}),
             ("delete_webhook", root, {"id": str(self.webhook)}),
@@ -174,6 +177,8 @@ async def make_scene(app: FastAPI, world: World) -> Scene:
     trashed_file = (await add_file(app, editor, workspace_id=world.workspace)).id
     async with app.state.database.write() as uow:
         await delete_file(uow, editor.actor, trashed_file)
+        upload = promised(world.workspace, editor.id)
+        await uow.session.insert(upload)
     refresh_token, session = await sign_in(app, editor)
     challenge = await write_second_step(app, world.viewer.id)
     return Scene(
@@ -193,6 +198,7 @@ async def make_scene(app: FastAPI, world: World) -> Scene:
         delivery.id,
         file,
         trashed_file,
+        upload.id,
     )
 
 

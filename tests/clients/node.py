@@ -27,17 +27,17 @@ class NodeClient:
 
     def connect(self, url: str, token: str, *, client: str = "first") -> None:
         """Create a client inside the script; it connects when it subscribes."""
-        self._say(command="connect", client=client, url=f"{url}/graphql", token=token)
+        self.say(command="connect", client=client, url=f"{url}/graphql", token=token)
 
     def subscribe(self, name: str, query: str, *, client: str = "first", **variables: Any) -> None:
         """Start an operation of any kind under a name of its own."""
-        self._say(command="subscribe", client=client, name=name, query=query, variables=variables)
+        self.say(command="subscribe", client=client, name=name, query=query, variables=variables)
 
     async def reconnect(self) -> None:
         """Wait until the client has lost its connection, then let it try to connect again."""
         self._reconnections += 1
         await self.until(lambda: sum("blocked" in report for report in self.reports) >= self._reconnections)
-        self._say(command="reconnect")
+        self.say(command="reconnect")
 
     def results(self, name: str) -> list[dict[str, Any]]:
         """Return the results of an operation so far."""
@@ -92,7 +92,8 @@ class NodeClient:
     def _failures(self, name: str) -> list[dict[str, Any]]:
         return [report["error"] for report in self.reports if report.get("name") == name and "error" in report]
 
-    def _say(self, **command: Any) -> None:
+    def say(self, **command: Any) -> None:
+        """Give the script a command."""
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(command).encode() + b"\n")
 

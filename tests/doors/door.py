@@ -85,6 +85,14 @@ class Form:
     files: list[tuple[str, tuple[str, bytes, str]]]
 
 
+@dataclass(frozen=True)
+class Raw:
+    """A body that is neither JSON nor a form, and what the head says beside it."""
+
+    content: bytes
+    headers: dict[str, str] = field(default_factory=dict)
+
+
 def _authorization(token: str | None) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"} if token is not None else {}
 
@@ -114,6 +122,7 @@ class RestDoor:
         """Send the request."""
         method, path = self._operations[operation]
         form: Form | None = arguments.pop("form", None)
+        raw: Raw | None = arguments.pop("raw", None)
         for name in re.findall(r"\{(\w+)\}", path):
             path = path.replace(f"{{{name}}}", str(arguments.pop(name)))
         headers = _authorization(token)
@@ -122,6 +131,9 @@ class RestDoor:
         if key is not None:
             headers["Idempotency-Key"] = key
         body: dict[str, Any] = {"json": data} if form is None else {"data": form.fields, "files": form.files}
+        if raw is not None:
+            headers |= raw.headers
+            body = {"content": raw.content}
         response = await self.client.request(
             method, path, params={k: v for k, v in arguments.items() if v is not None}, headers=headers, **body
         )
@@ -264,7 +276,7 @@ def _document(kind: str, name: str, definition: GraphQLField, given: list[str], 
 
 
 def _selection(type_: Any, *, with_total: bool = False) -> str:
-    """Select the plain fields; of a connection its entries and its end, of a member its user."""
+    """Select the plain fields; of a connection its entries and its end, of a member its user, and parts of its own."""
     named = get_named_type(type_)
     if not isinstance(named, GraphQLObjectType):
         return ""
@@ -276,7 +288,12 @@ def _selection(type_: Any, *, with_total: bool = False) -> str:
         plain.append(f"nodes {_selection(named.fields['nodes'].type)}")
     if named.name == "Member":
         plain.append("user { id name }")
+    plain += [f"{key} {_selection(named.fields[key].type)}" for key in _PARTS.get(named.name, ())]
     return f"{{ {' '.join(plain)} }}"
+
+
+_PARTS = {"Upload": ("headers", "file")}
+"""Fields that REST answers inside of a thing, too."""
 
 
 def _is_object(field_: GraphQLField) -> bool:

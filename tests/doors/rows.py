@@ -71,12 +71,12 @@ class _Difference:
         self.added = [row for key, row in have.items() if key not in want]
         self.missing = [row for key, row in want.items() if key not in have]
         self.other = [row for key, row in want.items() if have.get(key, row) != row]
-        self.key = and_(*(column == bindparam(f"key_{column.name}", type_=column.type) for column in table.primary_key))
+        self.key = and_(*(column == bindparam(f"old_{column.name}", type_=column.type) for column in table.primary_key))
 
     def keys(self, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         """Return the rows with what their condition is asked with."""
         return [
-            {**row, **{f"key_{column.name}": row[column.name] for column in self.table.primary_key}} for row in rows
+            {**row, **{f"old_{column.name}": row[column.name] for column in self.table.primary_key}} for row in rows
         ]
 
 

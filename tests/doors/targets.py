@@ -31,6 +31,7 @@ from db.models import (
     MailToken,
     Message,
     Role,
+    Upload,
     User,
     Webhook,
     WebhookDelivery,
@@ -72,6 +73,8 @@ class Target:
     trashed_file: UUID
     message_file: UUID
     own_file: UUID
+    upload: UUID
+    own_upload: UUID
 
 
 @dataclass(frozen=True)
@@ -135,6 +138,9 @@ async def make_target(app: FastAPI, cast: Cast) -> Target:
     async with database.write() as uow:
         await delete_file(uow, founder.actor, trashed_file.id)
         own_file = await _file_of(uow, own)
+        upload = promised(workspace, founder.id)
+        own_upload = promised(workspace, own.author_id)
+        await uow.session.insert(upload, own_upload, promised(workspace, own.author_id, done=own_file))
     await database.jobs().cancel(jobs[1])
     challenge = await write_second_step(app, outsider.id)
     await write_set_up(app, (cast.caller or founder).id)
@@ -163,6 +169,22 @@ async def make_target(app: FastAPI, cast: Cast) -> Target:
         trashed_file.id,
         message_file.id,
         own_file,
+        upload.id,
+        own_upload.id,
+    )
+
+
+def promised(workspace: UUID, owner: UUID, *, done: UUID | None = None) -> Upload:
+    """Return the promise of three bytes, or one that was kept."""
+    now = utc_now()
+    return Upload(
+        id=done or new_id(),
+        workspace_id=workspace,
+        owner_id=owner,
+        name="promised.txt",
+        size=3,
+        expires_at=now + timedelta(hours=1),
+        completed_at=now if done else None,
     )
 
 

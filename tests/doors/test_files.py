@@ -10,67 +10,26 @@ from fastapi import FastAPI
 from sqlalchemy import update
 
 from api.core.actor import SYSTEM
-from api.core.files.store import Key
-from api.schemas.jobs import EraseBytes
-from api.server.working import tools_of
-from api.services.jobs import enqueue
 from api.services.trash import empty_trash
-from api.services.work.erasing import erase_bytes
 from db.clock import utc_now
 from db.engine import Database
 from db.models import File
-from db.unit_of_work import UnitOfWork
 from tests.conftest import AppFactory, client_of
 from tests.doors.door import Door, RestDoor
+from tests.doors.erasing import Promises, stored
 from tests.doors.people import World
 from tests.doors.refusals import refused
-from tests.doors.rows import JOBS, take_rows
+from tests.doors.rows import take_rows
 from tests.doors.things import last_seq, make_item, make_message, read_log
 from tests.doors.uploading import CONTENT, form_of, make_file
 
 KEY = "0198c0de-0000-7000-8000-000000000000"
 
 
-async def stored(app: FastAPI) -> list[Key]:
-    """Return what the store holds."""
-    return [one.key async for page in app.state.file_rules.store.list() for one in page]
-
-
 async def names(door: Door, world: World, **where: Any) -> list[str]:
     """Return the names of the files that are listed, oldest first."""
     listed = await door.call("list_files", token=world.viewer.token, sort="created", **where)
     return [file["name"] for file in listed["data"]]
-
-
-class Promises:
-    """The jobs about bytes that were promised, to be done when a test says so."""
-
-    def __init__(self) -> None:
-        self.works: list[EraseBytes] = []
-
-    async def note(self, uow: UnitOfWork, work: EraseBytes) -> None:
-        """Promise a job as a service does, and remember it."""
-        await enqueue(uow, work)
-        self.works.append(work)
-
-    async def keep(self, app: FastAPI) -> None:
-        """Do the jobs, as a worker would."""
-        tools = tools_of(app.state.settings, app.state.database)
-        jobs = (await take_rows(app))[JOBS]
-        assert len(jobs) >= len(self.works)
-        while self.works:
-            # Twice is as once.
-            for _ in range(2):
-                await erase_bytes(tools, uuid4(), self.works[0])
-            del self.works[0]
-
-
-@pytest.fixture
-def promises(monkeypatch: pytest.MonkeyPatch) -> Promises:
-    """What was promised about bytes."""
-    promises = Promises()
-    monkeypatch.setattr("api.services.attachments.enqueue", promises.note)
-    return promises
 
 
 async def test_a_file_is_what_was_uploaded_at_both_doors(door: Door, rest: Door, world: World) -> None:
@@ -406,7 +365,7 @@ async def test_places_that_contradict_each_other_are_refused(rest: Door, world: 
 async def test_an_item_has_no_more_files_than_may_go_to_the_trash_together(
     rest: Door, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.services.uploads.MAX_FILES_EACH", 2)
+    monkeypatch.setattr("api.services.new_files.MAX_FILES_EACH", 2)
     item = await make_item(rest, world)
     message = await make_message(rest, world, item_id=item["id"])
     await make_file(rest, world, b"1", item_id=item["id"])

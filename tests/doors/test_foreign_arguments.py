@@ -54,7 +54,14 @@ MAY_SET = {
     "disabled": {"update_user"},
     "id": {"create_item", "create_message", "create_workspace"},
     "user_id": {"add_member"},
-    "workspace_id": {"create_api_key", "create_item", "create_message", "create_stream_ticket", "create_webhook"},
+    "workspace_id": {
+        "create_api_key",
+        "create_item",
+        "create_message",
+        "create_stream_ticket",
+        "create_upload",
+        "create_webhook",
+    },
 }
 """What of it is for clients to say, in which operations; each of them has its own rule and its own test."""
 

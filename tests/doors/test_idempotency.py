@@ -83,8 +83,9 @@ async def _call_of(  # noqa: PLR0911 - one return per way to make what is called
         await write_second_step(door.app, world.editor.id)
     if operation in calls:
         return calls[operation]
-    if operation == "revoke_api_key":
-        made = await door.call("create_api_key", token=editor, data={"name": "Import"})
+    if operation in ("revoke_api_key", "delete_upload"):
+        making = ("create_upload", {"size": 3}) if operation == "delete_upload" else ("create_api_key", {})
+        made = await door.call(making[0], token=editor, data={"name": "Import", **making[1]})
         return {"token": editor, "id": made["id"]}
     if operation in ("update_webhook", "delete_webhook", "redeliver"):
         async with door.app.state.database.write() as uow:
@@ -173,6 +174,7 @@ IDEMPOTENT = (
     "update_file",
     "delete_file",
     "restore_file",
+    "delete_upload",
     "revoke_session",
     "revoke_all_sessions",
     "revoke_api_key",
@@ -196,6 +198,11 @@ WITHOUT = (
     "logout",
     "create_stream_ticket",
     "create_download_link",
+    "create_upload",
+    "begin_tus_upload",
+    "complete_upload",
+    "put_upload",
+    "append_to_upload",
     "create_api_key",
     "create_webhook",
     "begin_two_step",
@@ -204,8 +211,9 @@ WITHOUT = (
     "retry_job",
     "cancel_job",
 )
-"""Operations that answer a secret, which is kept nowhere; the one after which nobody is there to ask again; and what
-the engine of the jobs does in transactions of its own, twice to the same end."""
+"""Operations that answer a secret, which is kept nowhere; the one after which nobody is there to ask again; what brings
+bytes to an upload, which knows what it has; and what the engine of the jobs does in transactions of its own, twice to
+the same end."""
 
 
 def test_every_operation_that_changes_something_takes_a_key(app: FastAPI) -> None:

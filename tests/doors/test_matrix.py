@@ -11,11 +11,11 @@ import pytest
 from api.main import create_app
 from tests.conftest import make_settings
 from tests.doors.authenticator import RECOVERY_CODE, SHARED
-from tests.doors.door import Door, DoorError
+from tests.doors.door import Door, DoorError, Raw
 from tests.doors.people import PASSWORD, World
 from tests.doors.rows import all_rows, keep, put_back
 from tests.doors.targets import Cast, Target, make_cast, make_target
-from tests.doors.uploading import form_of
+from tests.doors.uploading import appended, begun, form_of
 
 CODES = {
     "ok": "OK",
@@ -111,6 +111,23 @@ delete_message/own       who        no      ok      ok     none      none
 get_file                 who        ok      ok      ok     none      none
 get_file_content         who        ok      ok      ok     none      none
 create_download_link     who        ok      ok      ok     none      none
+create_upload            who        no      ok      ok     none      none
+create_upload/personal   who        ok      ok      ok     ok        ok
+create_upload/item       who        no      ok      ok     none      none
+create_upload/message    who        no      no      no     none      none
+create_upload/own        who        no      ok      ok     none      none
+get_upload               who        none    none    none   none      none
+get_upload/own           who        ok      ok      ok     none      none
+complete_upload          who        none    none    none   none      none
+complete_upload/own      who        ok      ok      ok     none      none
+delete_upload            who        none    none    none   none      none
+delete_upload/own        who        ok      ok      ok     none      none
+put_upload               who        none    none    none   none      none
+put_upload/own           who        no      ok      ok     none      none
+append_to_upload         who        none    none    none   none      none
+append_to_upload/own     who        no      ok      ok     none      none
+begin_tus_upload         who        ok      ok      ok     ok        ok
+begin_tus_upload/item    who        no      ok      ok     none      none
 list_files               who        ok      ok      ok     none      none
 list_files/personal      who        ok      ok      ok     ok        ok
 list_files/item          who        ok      ok      ok     none      none
@@ -154,13 +171,17 @@ cancel_job               who        no      no      no     no        ok
 HEADER, *ROWS = [line.split() for line in TABLE.strip().splitlines()]
 COLUMNS = HEADER[1:]
 EXPECTED = {case: dict(zip(COLUMNS, (CODES[word] for word in words), strict=True)) for case, *words in ROWS}
-REST_ONLY = {"get_health", "get_ready", "upload_files", "list_item_files", "get_file_content"}
+REST_ONLY = {"get_health", "get_ready", "upload_files", "list_item_files", "get_file_content"} | {
+    "put_upload",
+    "append_to_upload",
+    "begin_tus_upload",
+}
 """What `tests.test_parity` says of each."""
 
 STREAMS = {"stream_changes", "stream_mine"}
 """Answers that do not end; everybody's right to them is the subject of the tests of streams."""
 
-READING = ("get_", "list_", "create_stream_ticket", "create_download_link")
+READING = ("get_", "list_", "create_stream_ticket", "create_download_link", "complete_upload")
 
 Arguments = dict[str, Any]
 
@@ -184,6 +205,10 @@ def _member(target: Target, user: object, **arguments: Any) -> Arguments:
 
 def _invitation(invitation: object) -> Arguments:
     return {"data": {"invitation_id": str(invitation)}}
+
+
+def _to_message(message: object) -> Arguments:
+    return {"data": {"name": "new.txt", "size": 3, "message_id": str(message)}}
 
 
 def _in_workspace(target: Target, **data: Any) -> Arguments:
@@ -278,6 +303,23 @@ CALLS: dict[str, Callable[[Cast, Target], Arguments]] = {
     "list_files/message": lambda _cast, target: {"message_id": str(target.message)},
     "list_item_files": lambda _cast, target: {"id": str(target.item)},
     "create_download_link": lambda _cast, target: {"id": str(target.file), "data": {}},
+    "create_upload": lambda _cast, target: _in_workspace(target, name="new.txt", size=3),
+    "create_upload/personal": lambda _cast, _target: {"data": {"name": "new.txt", "size": 3}},
+    "create_upload/item": lambda _cast, target: {"data": {"name": "a", "size": 3, "item_id": str(target.item)}},
+    "create_upload/message": lambda _cast, target: _to_message(target.message),
+    "create_upload/own": lambda _cast, target: _to_message(target.own_message),
+    "get_upload": lambda _cast, target: {"id": str(target.upload)},
+    "get_upload/own": lambda _cast, target: {"id": str(target.own_upload)},
+    "complete_upload": lambda _cast, target: {"id": str(target.upload)},
+    "complete_upload/own": lambda _cast, target: {"id": str(target.own_file)},
+    "delete_upload": lambda _cast, target: {"id": str(target.upload)},
+    "delete_upload/own": lambda _cast, target: {"id": str(target.own_upload)},
+    "put_upload": lambda _cast, target: {"id": str(target.upload), "raw": Raw(b"New")},
+    "put_upload/own": lambda _cast, target: {"id": str(target.own_upload), "raw": Raw(b"New")},
+    "append_to_upload": lambda _cast, target: {"id": str(target.upload), "raw": appended(b"N")},
+    "append_to_upload/own": lambda _cast, target: {"id": str(target.own_upload), "raw": appended(b"N")},
+    "begin_tus_upload": lambda _cast, _target: {"raw": begun(3)},
+    "begin_tus_upload/item": lambda _cast, target: {"raw": begun(3, item_id=target.item)},
     "upload_files": lambda _cast, target: {"form": form_of(b"New", workspace_id=target.workspace)},
     "upload_files/personal": lambda _cast, _target: {"form": form_of(b"New")},
     "upload_files/item": lambda _cast, target: {"form": form_of(b"New", item_id=target.item)},

@@ -1,5 +1,6 @@
 """Files for the scenarios: through the door that takes them, or past it."""
 
+import base64
 from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
@@ -8,8 +9,8 @@ from fastapi import FastAPI
 
 from api.core.files.multipart import Part
 from api.schemas.files import FileRead
-from api.services.uploads import Upload, upload_files
-from tests.doors.door import Door, Form
+from api.services.uploads import FormUpload, upload_files
+from tests.doors.door import Door, Form, Raw
 from tests.doors.people import Person, World
 
 CONTENT = b"Sow in March.\n"
@@ -22,6 +23,19 @@ def form_of(*contents: bytes, name: str = "seeds.txt", media_type: str = TEXT, *
         {key: str(value) for key, value in fields.items()},
         [("files", (name, content, media_type)) for content in contents],
     )
+
+
+def appended(content: bytes, offset: int = 0, **headers: str) -> Raw:
+    """Return the next bytes of an upload, as tus sends them."""
+    own = {"Tus-Resumable": "1.0.0", "Upload-Offset": str(offset), "Content-Type": "application/offset+octet-stream"}
+    return Raw(content, own | headers)
+
+
+def begun(size: int, **told: object) -> Raw:
+    """Return the promise of a file, as tus makes it."""
+    pairs = [f"{key} {base64.b64encode(str(value).encode()).decode()}" for key, value in told.items()]
+    head = {"Tus-Resumable": "1.0.0", "Upload-Length": str(size)}
+    return Raw(b"", head | ({"Upload-Metadata": ",".join(pairs)} if pairs else {}))
 
 
 async def make_file(rest: Door, world: World, content: bytes = CONTENT, **values: Any) -> dict[str, Any]:
@@ -42,7 +56,7 @@ async def add_file(app: FastAPI, person: Person, content: bytes = CONTENT, **pla
             yield Part(name, None, None, _chunks(str(value).encode()))
         yield Part("files", "seeds.txt", TEXT, _chunks(content))
 
-    upload = Upload(person.id, parts(), None)
+    upload = FormUpload(person.id, parts(), None)
     [file] = (await upload_files(app.state.database, person.actor, upload, rules=app.state.file_rules)).data
     return file
 

@@ -39,6 +39,8 @@ NO_NODES = {
     "Webhook": "of the admins of a workspace, who look after it where it is listed",
     "CreatedWebhook": "a `Webhook`, the one time that its secret is shown",
     "WebhookDelivery": "as `Webhook`",
+    "Upload": "of who promised it alone, until its file is there or it expires",
+    "PendingFile": "a `File`, and before that nothing that could be read",
     "NewApiKey": "an `ApiKey`, the one time that its text is shown",
 }
 """Types that have an id and are no nodes, and why."""

@@ -1,32 +1,23 @@
 """Links: what lets people without a token read one file for a while.
 
-A link names the file, who lets others read it, by which API key, and until when, and has a seal, an HMAC with the
-installation's secret. Nothing of it is kept: whether who made it may still read the file is looked up when it is used.
+A link names the file, who lets others read it, by which API key, and until when, under a seal. Nothing of it is kept:
+whether who made it may still read the file is looked up when it is used.
 """
 
-import base64
-import binascii
-import hmac
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
-from api.core.derived_keys import derived_key
+from api.core.seals import SEAL_BYTES, Seals
 
 PREFIX = "tfl_"
-"""What scanners for leaked secrets know it by."""
 
 _NO_KEY = UUID(int=0)
-# Together a whole number of three bytes: as base64 they need no padding, which addresses would have to escape.
-_ID_BYTES, _TIME_BYTES, _SEAL_BYTES = 16, 7, 32
+_ID_BYTES, _TIME_BYTES = 16, 7
 _BODY_BYTES = 3 * _ID_BYTES + _TIME_BYTES
 
-LINK_LENGTH = len(PREFIX) + 4 * (_BODY_BYTES + _SEAL_BYTES) // 3
+LINK_LENGTH = len(PREFIX) + 4 * (_BODY_BYTES + SEAL_BYTES) // 3
 """Characters of what stands for a link in an address."""
-
-
-class LinkError(Exception):
-    """A text that is no link of this installation."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +36,7 @@ class Links:
     """Makes and reads links with one secret."""
 
     def __init__(self, secret: str) -> None:
-        self._key = derived_key(secret, b"file links")
+        self._seals = Seals(secret, b"file links", PREFIX)
 
     def address(self, link: Link) -> str:
         """Return where the file can be read with it, from the root of this server."""
@@ -55,25 +46,15 @@ class Links:
         """Return what stands for it in an address."""
         ids = (link.file_id, link.user_id, link.key_id or _NO_KEY)
         end = int(link.expires_at.timestamp()).to_bytes(_TIME_BYTES, "big")
-        return self._sealed(b"".join(one.bytes for one in ids) + end)
+        return self._seals.seal(b"".join(one.bytes for one in ids) + end)
 
     def read(self, text: str) -> Link:
         """Return the link that a client sent.
 
         Raises:
-            LinkError: it is none of ours.
+            SealError: it is none of ours.
         """
-        try:
-            data = base64.urlsafe_b64decode(text.removeprefix(PREFIX))
-        except (binascii.Error, ValueError) as error:
-            raise LinkError from error
-        body = data[:_BODY_BYTES]
-        if not hmac.compare_digest(self._sealed(body).encode(), text.encode(errors="surrogatepass")):
-            raise LinkError
+        body = self._seals.open(text)
         file_id, user_id, key_id = (UUID(bytes=body[at : at + _ID_BYTES]) for at in range(0, 3 * _ID_BYTES, _ID_BYTES))
         end = int.from_bytes(body[3 * _ID_BYTES :], "big")
         return Link(file_id, user_id, None if key_id == _NO_KEY else key_id, datetime.fromtimestamp(end, UTC))
-
-    def _sealed(self, body: bytes) -> str:
-        seal = hmac.digest(self._key, body, "sha256")
-        return PREFIX + base64.urlsafe_b64encode(body + seal).decode()

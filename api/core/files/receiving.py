@@ -42,17 +42,16 @@ class _Passing:
 
     async def pieces(self, chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
         """Yield the file in larger pieces, and nothing of what is refused."""
-        piece = bytearray()
+        async for piece in in_pieces(self._counted(chunks)):
+            yield await self._seen(piece)
+
+    async def _counted(self, chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
         async for chunk in chunks:
             self.size += len(chunk)
             if self.size > self.rules.max_size:
                 raise self.rules.too_large()
             self.rules.check_quota(self.used, self.size)
-            piece += chunk
-            if len(piece) >= PIECE_BYTES:
-                yield await self._seen(bytes(piece))
-                piece.clear()
-        yield await self._seen(bytes(piece))
+            yield chunk
 
     async def _seen(self, piece: bytes) -> bytes:
         if not self.media_type:
@@ -61,6 +60,17 @@ class _Passing:
         # In a thread: all others would wait for it, piece by piece.
         await asyncio.to_thread(self._sum.update, piece)
         return piece
+
+
+async def in_pieces(chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
+    """Yield bytes in larger pieces, at least one, which is empty if there are none."""
+    piece = bytearray()
+    async for chunk in chunks:
+        piece += chunk
+        if len(piece) >= PIECE_BYTES:
+            yield bytes(piece)
+            piece.clear()
+    yield bytes(piece)
 
 
 async def receive(

@@ -7,6 +7,7 @@ from api.core.errors import AppError, ErrorCode
 from api.core.files.kinds import matches
 from api.core.files.links import Links
 from api.core.files.store import FileStore
+from api.core.files.upload_tickets import UploadTickets
 
 MAX_FILES = 100
 """Files of one upload, whatever the setting says."""
@@ -21,6 +22,7 @@ class FileRules:
 
     store: FileStore
     links: Links
+    tickets: UploadTickets
     max_size: int
     max_files: int
     quota: int

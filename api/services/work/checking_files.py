@@ -8,10 +8,10 @@ from uuid import UUID
 import structlog
 
 from api.core.files.store import FileStore, Key, Stored
-from api.services.uploads import MOST_TIME
+from api.services.new_files import MOST_TIME
 from db.clock import utc_now
 from db.engine import Database
-from db.repositories import blobs
+from db.repositories import blobs, uploads
 
 logger = structlog.get_logger("twofold.files")
 
@@ -75,7 +75,8 @@ async def check_files(
 
 async def _remove_orphans(database: Database, store: FileStore, old: Sequence[Stored], findings: Findings) -> None:
     async with database.read() as uow:
-        known = await blobs.of(uow.session, [one.key.blob_id for one in old])
+        ids = [one.key.blob_id for one in old]
+        known = {**await blobs.of(uow.session, ids), **await uploads.parts_among(uow.session, ids)}
     orphans = [one for one in old if not _is_known(one, known)]
     await store.delete([one.key for one in orphans])
     findings.removed += len(orphans)

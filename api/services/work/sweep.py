@@ -8,7 +8,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 from api.core.actor import SYSTEM
 from api.schemas.jobs import Sweep
 from api.services.idempotency import forget_old_requests
-from api.services.trash import empty_trash
+from api.services.trash import empty_trash, forget_uploads
 from api.services.work.checking_files import check_files, report
 from api.services.work.tools import Tools
 from db.clock import utc_now
@@ -53,7 +53,7 @@ def job_id_of(day: date) -> UUID:
 
 
 async def sweep(tools: Tools, _job_id: UUID, _data: Sweep) -> None:
-    """Remove what is over: tokens, sessions, keys, invitations, mails, requests, deliveries, jobs, trash and bytes."""
+    """Remove what is over: tokens, sessions, keys, invitations, mails, requests, jobs, trash, uploads, bytes."""
     now = utc_now()
     async with tools.database.write() as uow:
         await mail_tokens.remove_expired(uow.session, now - KEEP_TOKENS)
@@ -69,6 +69,7 @@ async def sweep(tools: Tools, _job_id: UUID, _data: Sweep) -> None:
         await _in_batches(tools, partial(security_events.remove_before, moment=oldest, most=BATCH))
     if tools.trash_days:
         await empty_trash(tools.database, SYSTEM, before=now - timedelta(days=tools.trash_days))
+    await forget_uploads(tools.database, SYSTEM, before=now)
     # Alone, as it holds no workspace: who waits for one of these rows must wait for nothing else.
     async with tools.database.write() as uow:
         await invitations.remove_expired(uow.session, now - KEEP_TOKENS)

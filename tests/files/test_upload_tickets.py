@@ -1,0 +1,389 @@
+"""Uploads with a ticket: who may bring what, once, and what is left of what is refused."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+import pytest_asyncio
+from fastapi import FastAPI
+from sqlalchemy import update
+
+from api.core.actor import SYSTEM
+from api.core.files.upload_tickets import UploadTickets
+from api.services.trash import forget_uploads
+from api.services.users import delete_user
+from db.clock import utc_now
+from db.models import KeyAccess, Upload
+from tests.conftest import AppFactory, client_of
+from tests.doors.door import Door, RestDoor
+from tests.doors.erasing import Promises, stored
+from tests.doors.keys import make_key
+from tests.doors.people import World, make_world
+from tests.doors.refusals import refused
+from tests.doors.rows import all_rows, take_rows
+from tests.doors.things import last_seq, make_item, make_message, read_log
+from tests.doors.uploading import CONTENT, appended, make_file
+
+NOWHERE = "0198c0de-0000-7000-8000-000000000000"
+
+
+@pytest_asyncio.fixture
+async def bearer(door: Door) -> AsyncIterator[httpx.AsyncClient]:
+    """A client without a token, who has at most a ticket."""
+    async with client_of(door.app) as client:
+        yield client
+
+
+async def promise(door: Door, world: World, **values: Any) -> dict[str, Any]:
+    """Let the editor, or whose `token` it is, promise a file."""
+    token = values.pop("token", world.editor.token)
+    data = {"name": "seeds.txt", "size": len(CONTENT), **values}
+    if not {"workspace_id", "item_id", "message_id"} & values.keys():
+        data["workspace_id"] = str(world.workspace)
+    return dict(await door.call("create_upload", token=token, data=data))
+
+
+def code_of(answer: httpx.Response) -> str:
+    """Return the code of a refusal, or the status."""
+    return str(answer.json()["error"]["code"]) if answer.is_error else str(answer.status_code)
+
+
+async def expire(app: FastAPI, upload: dict[str, Any], ago: timedelta = timedelta()) -> None:
+    """Let an upload have expired."""
+    async with app.state.database.write() as uow:
+        values = {"expires_at": utc_now() - ago}
+        await uow.session.execute(update(Upload).where(Upload.id == UUID(upload["id"])).values(**values))
+
+
+async def test_a_file_is_promised_and_brought_and_then_there(
+    door: Door, world: World, bearer: httpx.AsyncClient
+) -> None:
+    item, token = await make_item(door, world), world.editor.token
+    before, now = await last_seq(door, world), utc_now()
+    upload = await promise(door, world, item_id=item["id"], media_type="Text/Plain; charset=utf-8")
+    place, _, ticket = upload["url"].partition("?ticket=tfu_")
+    assert place == f"/api/uploads/{upload['id']}"
+    assert len(ticket) == 64
+    assert timedelta(hours=23) < datetime.fromisoformat(upload["expires_at"]) - now < timedelta(hours=25)
+    plain = {key: upload[key] for key in ("method", "headers", "size", "received", "file")}
+    assert plain == {
+        "method": "PUT",
+        "headers": [{"name": "Content-Type", "value": "text/plain"}],
+        "size": len(CONTENT),
+        "received": 0,
+        "file": {"id": upload["id"], "status": "pending"},
+    }
+    async with refused(door, "CONFLICT") as refusal:
+        await door.call("complete_upload", token=token, id=upload["id"])
+    assert refusal.details == {"received": 0, "size": len(CONTENT)}
+    # It is nobody's to see, and no change, before it is there.
+    assert (await door.call("list_files", token=token, item_id=item["id"]))["data"] == []
+    assert await last_seq(door, world) == before
+
+    headers = {header["name"]: header["value"] for header in upload["headers"]}
+    answer = await bearer.request(upload["method"], upload["url"], headers=headers, content=CONTENT)
+
+    assert (answer.status_code, answer.headers["location"]) == (201, f"/api/files/{upload['id']}")
+    file = answer.json()
+    assert await door.call("complete_upload", token=token, id=upload["id"]) == file
+    assert await door.call("get_file", token=world.viewer.token, id=upload["id"]) == file
+    assert (file["owner_id"], file["item_id"]) == (str(world.editor.id), item["id"])
+    assert (file["media_type"], file["declared_media_type"]) == ("text/plain", "text/plain")
+    assert file["sha256"] == hashlib.sha256(CONTENT).hexdigest()
+    told = await door.call("get_upload", token=token, id=upload["id"])
+    assert told["file"]["status"].lower() == "ready"
+    assert (told["received"], told["url"]) == (len(CONTENT), upload["url"])
+    [change] = (await read_log(door, world, after=before))["data"]
+    assert (change["entity"].lower(), change["entity_id"], change["actor_id"]) == ("file", file["id"], file["owner_id"])
+
+
+async def test_a_ticket_counts_once_and_for_its_upload_alone(
+    door: Door, world: World, bearer: httpx.AsyncClient
+) -> None:
+    upload, other = await promise(door, world), await promise(door, world, name="other.txt")
+    place, _, ticket = upload["url"].partition("?ticket=")
+    foreign = UploadTickets("another secret").address(UUID(upload["id"])).partition("?ticket=")[2]
+    link = await make_file(RestDoor(door.app, bearer), world)
+    wrong = [
+        *(
+            f"{place}?ticket={text}"
+            for text in (foreign, "", "tfu_", ticket[:-1], ticket + "A", ticket[4:], "%00", "ä")
+        ),
+        other["url"].replace(other["id"], upload["id"]),
+        place,
+    ]
+    before = await all_rows(door.app)
+    for url in wrong:
+        for answer in (
+            await bearer.put(url, content=CONTENT),
+            await bearer.get(url),
+            await bearer.delete(url),
+            await bearer.patch(url, content=b"S", headers=appended(b"S").headers),
+        ):
+            assert code_of(answer) == "UNAUTHENTICATED", url
+    assert code_of(await bearer.put(f"{place.replace(upload['id'], NOWHERE)}", content=b"")) == "UNAUTHENTICATED"
+    # A ticket opens nothing else, and is no link.
+    for address in (f"/api/files/{link['id']}/content?link={ticket}", f"/api/files/{link['id']}?ticket={ticket}"):
+        assert code_of(await bearer.get(address)) == "UNAUTHENTICATED"
+    assert await all_rows(door.app) == before
+
+    assert code_of(await bearer.put(upload["url"], content=CONTENT)) == "201"
+    before = await all_rows(door.app)
+    for again in (CONTENT, b"Another one!\n\n"):
+        assert code_of(await bearer.put(upload["url"], content=again)) == "CONFLICT"
+    head = appended(b"", len(CONTENT)).headers
+    assert code_of(await bearer.patch(upload["url"], content=b"", headers=head)) == "CONFLICT"
+    assert await all_rows(door.app) == before
+    assert len(await stored(door.app)) == 1
+
+
+async def test_of_two_at_once_one_brings_the_file(
+    app: FastAPI, rest: Door, client: httpx.AsyncClient, world: World
+) -> None:
+    upload, full = await promise(rest, world), asyncio.Barrier(2)
+
+    async def content(text: bytes) -> AsyncIterator[bytes]:
+        yield text[:5]
+        await full.wait()
+        yield text[5:]
+
+    texts = (CONTENT, CONTENT.upper())
+    async with asyncio.timeout(20):
+        answers = await asyncio.gather(*(client.put(upload["url"], content=content(text)) for text in texts))
+    assert sorted(map(code_of, answers)) == ["201", "CONFLICT"]
+    [file] = [answer.json() for answer in answers if answer.is_success]
+    assert (await rest.call("list_files", token=world.viewer.token, workspace_id=str(world.workspace)))["data"] == [
+        file
+    ]
+    [key] = await stored(app)
+    assert [row["id"] for row in (await take_rows(app, "blobs"))["blobs"]] == [key.blob_id]
+
+
+async def test_what_is_not_as_promised_is_refused_and_the_ticket_stays_good(
+    app: FastAPI, rest: Door, client: httpx.AsyncClient, world: World
+) -> None:
+    upload = await promise(rest, world, sha256=hashlib.sha256(CONTENT).hexdigest().upper())
+    before = await all_rows(app)
+
+    async def unannounced(content: bytes) -> AsyncIterator[bytes]:
+        yield content
+
+    for content, code in (
+        (CONTENT[:-1], "VALIDATION_ERROR"),
+        (unannounced(CONTENT[:-1]), "VALIDATION_ERROR"),
+        (CONTENT + b"x", "VALIDATION_ERROR"),
+        (unannounced(CONTENT + b"x"), "PAYLOAD_TOO_LARGE"),
+        (unannounced(b""), "VALIDATION_ERROR"),
+        (CONTENT.upper(), "VALIDATION_ERROR"),
+    ):
+        sent: Any = content
+        assert code_of(await client.put(upload["url"], content=sent)) == code
+        assert await stored(app) == []
+    assert await all_rows(app) == before
+    assert code_of(await client.put(upload["url"], content=CONTENT)) == "201"
+
+
+BAD: dict[str, dict[str, Any]] = {
+    "a path": {"name": "../../etc/passwd"},
+    "no name": {"name": ""},
+    "a name that turns round": {"name": "a\u202egnp.exe"},
+    "NUL in the name": {"name": "a\x00.txt"},
+    "4 KiB of a name": {"name": "a" * 4096},
+    "less than nothing": {"size": -1},
+    "a half byte": {"size": 1.5},
+    "a size in words": {"size": "3"},
+    "no number of bytes": {"size": 2**53},
+    "no media type": {"media_type": "plain"},
+    "a media type that is two lines": {"media_type": "text/plain\r\nX-A: b"},
+    "no checksum": {"sha256": "0" * 63},
+    "an unknown field": {"id": NOWHERE},
+}
+
+
+async def test_a_promise_that_makes_no_sense_is_refused(rest: Door, world: World) -> None:
+    for what, values in BAD.items():
+        async with refused(rest, "VALIDATION_ERROR") as refusal:
+            await promise(rest, world, **values)
+        assert refusal.paths == set(values), what
+
+
+async def test_what_would_be_too_much_is_refused_before_and_when_it_comes(make_app: AppFactory) -> None:
+    app = await make_app(max_file_size=20, workspace_quota=30)
+    world = await make_world(app)
+    async with client_of(app) as client:
+        rest = RestDoor(app, client)
+        async with refused(rest, "PAYLOAD_TOO_LARGE") as refusal:
+            await promise(rest, world, size=21)
+        assert refusal.details == {"limit": "file_size", "maximum": 20}
+        first, second = [await promise(rest, world, name=name, size=20) for name in ("a", "b")]
+        assert code_of(await client.put(first["url"], content=b"a" * 20)) == "201"
+        answer = await client.put(second["url"], content=b"b" * 20)
+        assert (code_of(answer), answer.json()["error"]["details"]["limit"]) == ("PAYLOAD_TOO_LARGE", "workspace_quota")
+        head = appended(b"", 0).headers
+        answer = await client.patch(second["url"], content=b"b" * 11, headers=head)
+        assert (code_of(answer), answer.json()["error"]["details"]["used"]) == ("PAYLOAD_TOO_LARGE", 20)
+        # What has come in parts counts, too.
+        assert code_of(await client.patch(second["url"], content=b"b" * 9, headers=head)) == "204"
+        async with refused(rest, "PAYLOAD_TOO_LARGE"):
+            await promise(rest, world, size=2)
+        async with refused(rest, "PAYLOAD_TOO_LARGE"):
+            await make_file(rest, world, b"xy", token=world.editor.token)
+        # Bytes that are there already take no room.
+        third = await promise(rest, world, name="c", size=1)
+        assert code_of(await client.put(third["url"], content=b"c")) == "201"
+        assert len(await stored(app)) == 3
+
+
+async def test_only_types_that_are_allowed_come_in(make_app: AppFactory) -> None:
+    app = await make_app(file_types=["image/*"])
+    world = await make_world(app)
+    async with client_of(app) as client:
+        upload = await promise(RestDoor(app, client), world, media_type="image/png")
+        assert code_of(await client.put(upload["url"], content=CONTENT)) == "UNSUPPORTED_MEDIA_TYPE"
+        assert await stored(app) == []
+
+
+async def test_it_comes_by_the_rights_that_who_promised_it_has_then(
+    door: Door, world: World, bearer: httpx.AsyncClient
+) -> None:
+    upload, member = await promise(door, world), {"id": str(world.workspace), "user_id": str(world.editor.id)}
+    key = await make_key(door.app, world.editor, KeyAccess.WRITE, world.workspace)
+    by_key = await promise(door, world, token=key.key)
+    await door.call("revoke_api_key", token=world.editor.token, id=str(key.id))
+    await door.call("update_member", token=world.admin.token, **member, data={"role": "viewer"})
+    before = await all_rows(door.app)
+
+    async def bring(upload: dict[str, Any]) -> set[str]:
+        head = appended(b"", 0).headers
+        answers = (
+            await bearer.put(upload["url"], content=CONTENT),
+            await bearer.patch(upload["url"], content=CONTENT, headers=head),
+            await bearer.patch(upload["url"], content=CONTENT[:3], headers=head),
+        )
+        assert await all_rows(door.app) == before
+        assert await stored(door.app) == []
+        return set(map(code_of, answers))
+
+    assert await bring(by_key) == {"UNAUTHENTICATED"}
+    assert await bring(upload) == {"FORBIDDEN"}
+    await door.call("remove_member", token=world.admin.token, **member)
+    before = await all_rows(door.app)
+    assert await bring(upload) == {"NOT_FOUND"}
+    for data in ({"disabled": True},):
+        await door.call("update_user", token=world.administrator.token, id=str(world.editor.id), data=data)
+    before = await all_rows(door.app)
+    assert await bring(upload) == {"UNAUTHENTICATED"}
+    async with door.app.state.database.write() as uow:
+        await delete_user(uow, SYSTEM, world.editor.id)
+    before = await all_rows(door.app)
+    assert await bring(upload) == {"UNAUTHENTICATED"}
+
+
+async def test_what_it_belongs_to_must_still_be_there(door: Door, world: World, bearer: httpx.AsyncClient) -> None:
+    item = await make_item(door, world)
+    message = await make_message(door, world, item_id=item["id"])
+    to_item, to_message = (
+        await promise(door, world, item_id=item["id"]),
+        await promise(door, world, message_id=message["id"]),
+    )
+    await door.call("delete_item", token=world.editor.token, id=item["id"])
+    for upload in (to_item, to_message):
+        assert code_of(await bearer.put(upload["url"], content=CONTENT)) == "CONFLICT"
+    async with refused(door, "CONFLICT"):
+        await promise(door, world, item_id=item["id"])
+    await door.call("restore_item", token=world.editor.token, id=item["id"])
+    file = (await bearer.put(to_message["url"], content=CONTENT)).json()
+    assert (file["item_id"], file["message_id"]) == (item["id"], message["id"])
+    await door.call("delete_item", token=world.admin.token, id=item["id"], permanent=True)
+    assert code_of(await bearer.put(to_item["url"], content=CONTENT)) == "NOT_FOUND"
+    async with refused(door, "NOT_FOUND"):
+        await door.call("complete_upload", token=world.editor.token, id=to_message["id"])
+
+
+async def test_equal_bytes_are_stored_once(app: FastAPI, rest: Door, client: httpx.AsyncClient, world: World) -> None:
+    await make_file(rest, world)
+    upload = await promise(rest, world)
+    assert code_of(await client.put(upload["url"], content=CONTENT)) == "201"
+    assert len(await stored(app)) == 1
+
+
+async def test_so_many_are_open_at_once(
+    door: Door, world: World, bearer: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.services.upload_tickets.MAX_OPEN", 2)
+    first, second = await promise(door, world), await promise(door, world)
+    async with refused(door, "CONFLICT") as refusal:
+        await promise(door, world)
+    assert refusal.details == {"maximum": 2}
+    await promise(door, world, token=world.admin.token)
+    assert code_of(await bearer.put(first["url"], content=CONTENT)) == "201"
+    await promise(door, world)
+    await expire(door.app, second)
+    await promise(door, world)
+
+
+async def test_what_expired_is_not_there_and_is_forgotten_with_its_bytes(
+    door: Door, world: World, bearer: httpx.AsyncClient, promises: Promises
+) -> None:
+    upload, fresh, done = [await promise(door, world, name=name) for name in ("a", "b", "c")]
+    head = appended(b"", 0).headers
+    for one in (upload, fresh):
+        assert code_of(await bearer.patch(one["url"], content=CONTENT[:3], headers=head)) == "204"
+    assert code_of(await bearer.put(done["url"], content=CONTENT)) == "201"
+    for one in (upload, done):
+        await expire(door.app, one)
+    for answer in (
+        await bearer.put(upload["url"], content=CONTENT),
+        await bearer.patch(upload["url"], content=CONTENT[3:], headers=appended(b"", 3).headers),
+        await bearer.get(upload["url"]),
+        await bearer.delete(upload["url"]),
+    ):
+        assert code_of(answer) == "NOT_FOUND"
+    for operation in ("get_upload", "complete_upload", "delete_upload"):
+        async with refused(door, "NOT_FOUND"):
+            await door.call(operation, token=world.editor.token, id=upload["id"])
+
+    assert await forget_uploads(door.app.state.database, SYSTEM, before=utc_now()) == 2
+
+    await promises.keep(door.app)
+    rows = await take_rows(door.app, "uploads", "upload_parts", "blobs", "files")
+    assert [row["id"] for row in rows["uploads"]] == [UUID(fresh["id"])]
+    assert [row["id"] for row in rows["files"]] == [UUID(done["id"])]
+    known = {row["id"] for row in (*rows["upload_parts"], *rows["blobs"])}
+    assert len(known) == 2
+    assert {key.blob_id for key in await stored(door.app)} == known
+
+
+async def test_given_up_it_leaves_nothing_but_a_file_that_came_of_it(
+    door: Door, world: World, bearer: httpx.AsyncClient, promises: Promises
+) -> None:
+    given_up, done = await promise(door, world), await promise(door, world)
+    head = appended(b"", 0).headers
+    assert code_of(await bearer.patch(given_up["url"], content=CONTENT[:3], headers=head)) == "204"
+    assert code_of(await bearer.put(done["url"], content=CONTENT)) == "201"
+    for one in (given_up, done):
+        await door.call("delete_upload", token=world.editor.token, id=one["id"])
+    await promises.keep(door.app)
+    rows = await take_rows(door.app, "uploads", "upload_parts", "blobs")
+    assert (rows["uploads"], rows["upload_parts"]) == ([], [])
+    assert [key.blob_id for key in await stored(door.app)] == [row["id"] for row in rows["blobs"]]
+    assert (await door.call("get_file", token=world.viewer.token, id=done["id"]))["name"] == "seeds.txt"
+
+
+async def test_what_came_in_parts_goes_with_its_workspace(
+    door: Door, world: World, bearer: httpx.AsyncClient, promises: Promises
+) -> None:
+    upload = await promise(door, world)
+    head = appended(b"", 0).headers
+    assert code_of(await bearer.patch(upload["url"], content=CONTENT[:3], headers=head)) == "204"
+    await door.call("delete_workspace", token=world.admin.token, id=str(world.workspace))
+    await promises.keep(door.app)
+    assert await stored(door.app) == []
+    rows = await take_rows(door.app, "uploads", "upload_parts")
+    assert (rows["uploads"], rows["upload_parts"]) == ([], [])
+    assert code_of(await bearer.put(upload["url"], content=CONTENT)) == "NOT_FOUND"
