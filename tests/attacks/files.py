@@ -65,6 +65,31 @@ ODD_TYPES = (
 )
 
 
+ODD_WORDS = ("", "tfl_", "tfu_", "A" * 116, "tfu_" + "A" * 64, "tfl_" + "%00" * 500, "%FF", "x" * 9_000)
+"""What is no link and no ticket."""
+
+ODD_NUMBERS = (b"", b"-1", b"1e9", b"9" * 5_000, b"9223372036854775807", b"0x10", b"\xd9\xa1", b"1_0")
+
+ODD_METADATA = (
+    b",",
+    b"," * 8_000,
+    b"filename " + b"A" * 8_001,
+    b"filename AAAA,filename AAAA",
+    b"filename //79",
+    b"\xff\xfe",
+    b"item_id AAAA,sha256 AAAA,filetype AAAA",
+    b"filename Li4vLi4vAA==",
+    b"__proto__ YQ==,constructor YQ==",
+    b",".join(b"k%d YQ==" % n for n in range(900)),
+)
+
+TUS: dict[str, bytes] = {
+    "Tus-Resumable": b"1.0.0",
+    "Upload-Offset": b"0",
+    "Content-Type": b"application/offset+octet-stream",
+}
+
+
 def part(content: bytes, filename: bytes = b"a", name: bytes = b"files") -> bytes:
     """Return a part with a file."""
     head = b'--x\r\nContent-Disposition: form-data; name="' + name + b'"; filename="' + filename + b'"\r\n\r\n'
@@ -99,5 +124,39 @@ def attacks() -> Iterator[Attack]:
             rest("GET", f"/files?message_id={NOBODYS_ID}&sort=-size"),
             rest("PATCH", f"/files/{NOBODYS_ID}", {"name": "\ud800"}),
             rest("PATCH", f"/files/{NOBODYS_ID}", {"name": "../" * 10_000}),
+        ],
+    )
+    yield (
+        "links and tickets",
+        [
+            *(Request("GET", f"/api/files/{NOBODYS_ID}/content?link={text}", signed_in=False) for text in ODD_WORDS),
+            *(
+                Request(method, f"/api/uploads/{NOBODYS_ID}?ticket={text}", b"x" * 100_000, TUS, signed_in=False)
+                for text in ODD_WORDS
+                for method in ("GET", "PUT", "PATCH", "DELETE")
+            ),
+            Request("POST", f"/api/uploads/{NOBODYS_ID}", b"x", TUS | {"X-HTTP-Method-Override": b"CONNECT\xff"}),
+            Request("POST", f"/api/uploads/{NOBODYS_ID}", b"x", TUS | {"X-HTTP-Method-Override": b"patch"}),
+            Request("OPTIONS", "/api/tus", b"x" * 100_000, signed_in=False),
+        ],
+    )
+    yield (
+        "promises of files",
+        [
+            *(Request("POST", "/api/tus", b"", TUS | {"Upload-Length": size}) for size in ODD_NUMBERS),
+            *(
+                Request("POST", "/api/tus", b"", TUS | {"Upload-Length": b"3", "Upload-Metadata": told})
+                for told in ODD_METADATA
+            ),
+            *(Request("PATCH", f"/api/uploads/{NOBODYS_ID}", b"x", TUS | {"Upload-Offset": at}) for at in ODD_NUMBERS),
+            *(
+                Request("PATCH", f"/api/uploads/{NOBODYS_ID}", b"x", TUS | {"Upload-Checksum": told})
+                for told in (b"", b"sha1", b"sha1 \xff", b"shake_128 AAAA", b"sha1 " + b"A" * 30_000, b"../sha1 AAAA")
+            ),
+            *(
+                rest("POST", "/uploads", {"name": "a", "size": 1, "media_type": "a/" * 400 + str(n)})
+                for n in range(120)
+            ),
+            *(rest("POST", "/uploads", {"name": name.decode("latin-1"), "size": 2**53}) for name in ODD_NAMES),
         ],
     )
