@@ -401,6 +401,7 @@ class Settings(BaseSettings):
         return FileRules(
             self.file_store(),
             Links(self._secret),
+            Links(self._secret, to_thumbnails=True),
             UploadTickets(self._secret),
             self.max_file_size,
             self.max_files_per_request,

@@ -59,6 +59,7 @@ PUBLIC = (
 
 WITH_ADDRESS = (
     "get_file_content",
+    "get_thumbnail",
     "stream_changes",
     "stream_mine",
     "get_upload",

@@ -4,6 +4,7 @@ from enum import StrEnum
 
 import strawberry
 
+from api.core.files.thumbnails import Fit
 from api.schemas.files import FileSort
 from api.schemas.items import ItemSort
 from api.schemas.messages import MessageSort
@@ -26,6 +27,7 @@ from db.models import (
 ENUMS: tuple[type[StrEnum], ...] = (
     FileSort,
     FileStatus,
+    Fit,
     ItemSort,
     ItemStatus,
     JobStatus,

@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
+from api.core.files.thumbnails import Fit
 from api.schemas import files as schemas
-from api.schemas.files import FileSort
+from api.schemas.files import DEFAULT_SIZE, SIZES_TEXT, FileSort
 from api.services import files, items, messages, users, workspaces
 from db.models import File as FileRow
 from db.models import Item as ItemRow
@@ -18,7 +19,7 @@ from graphql_schema.door.context import Info
 from graphql_schema.from_pydantic import ModelInput, from_input, from_output, model_or
 from graphql_schema.nodes import Node
 from graphql_schema.scalars import BigInt
-from graphql_schema.types import INPUT, ORDER, WHERE, Deleted, ExpectedVersion, Id, WorkspaceId
+from graphql_schema.types import INPUT, ORDER, PERSONAL, WHERE, Deleted, ExpectedVersion, Id, WorkspaceId
 
 if TYPE_CHECKING:
     from graphql_schema.items import Item
@@ -30,6 +31,10 @@ LazyItem = Annotated["Item", strawberry.lazy("graphql_schema.items")]
 LazyMessage = Annotated["Message", strawberry.lazy("graphql_schema.messages")]
 LazyUser = Annotated["User", strawberry.lazy("graphql_schema.users")]
 LazyWorkspace = Annotated["Workspace", strawberry.lazy("graphql_schema.workspaces")]
+
+
+MAX_ADDRESS = 300
+"""Letters of the address of a thumbnail, at most."""
 
 
 @from_output(schemas.FileRead, types={"size": BigInt})
@@ -52,6 +57,25 @@ class File(Node):
     async def message(self, root: strawberry.Parent[FileRow], info: Info) -> MessageRow | None:
         """Return the messages of all files of this level."""
         return await info.context.batched(messages.get_messages, root.message_id) if root.message_id else None
+
+    @strawberry.field(
+        description="Where a small picture of it is, from the root of this server; null of what is no picture. Whoever "
+        "has the address needs no token, for one to two hours; it is the same within an hour.",
+        metadata={**PERSONAL, "letters": MAX_ADDRESS},
+    )
+    def thumbnail_url(
+        self,
+        root: strawberry.Parent[FileRow],
+        info: Info,
+        size: Annotated[
+            int, strawberry.argument(description=f"Most pixels on each side: {SIZES_TEXT}.")
+        ] = DEFAULT_SIZE,
+        fit: Annotated[
+            Fit, strawberry.argument(description="The whole picture, or a square out of its middle.")
+        ] = Fit.CONTAIN,
+    ) -> str | None:
+        """Return the address of a thumbnail."""
+        return files.thumbnail_url(info.context.actor, root, fit, size, rules=info.context.file_rules)
 
     @strawberry.field(description="Who uploaded it.", graphql_type=LazyUser)
     async def owner(self, root: strawberry.Parent[FileRow], info: Info) -> UserRow | None:

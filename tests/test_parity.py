@@ -53,6 +53,7 @@ REST_ONLY = {
     "get_ready": "asked by load balancers, which speak no GraphQL",
     "upload_files": "bytes come over HTTP alone",
     "get_file_content": "bytes go over HTTP alone",
+    "get_thumbnail": "bytes go over HTTP alone; their address is the field `thumbnailUrl` of a file",
     "put_upload": "bytes come over HTTP alone",
     "append_to_upload": "as `put_upload`, by tus",
     "begin_tus_upload": "`create_upload` as tus has it, which is HTTP",
@@ -110,6 +111,7 @@ REST_OUTPUTS: dict[str, type[Output]] = {
 """The output schema behind each GraphQL type that stands for a thing."""
 
 ONLY_IN_GRAPHQL = {
+    ("File", "thumbnailUrl"): "takes arguments; in REST it is an operation",
     ("Change", "id"): "REST names an entry by its workspace and number, as the log is read",
     ("Member", "id"): "REST names a member by its workspace and user, as in its address",
     ("Member", "email"): "REST has it inside `user`, where GraphQL has the User type everybody sees",

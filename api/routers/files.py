@@ -8,6 +8,7 @@ from fastapi import Query, Request, Response, status
 
 from api.core.actor import Actor
 from api.core.errors import ErrorCode
+from api.core.files import thumbnails
 from api.core.files.multipart import MEDIA_TYPE, parts
 from api.core.files.rules import MAX_FILES
 from api.core.streamed_bodies import stream_body
@@ -38,10 +39,11 @@ from api.schemas.files import (
     FileRead,
     FileUpdate,
     OfItemQuery,
+    ThumbnailQuery,
     UploadedFiles,
 )
 from api.schemas.scalars import Switch
-from api.server.content import ContentResponse, answer_with
+from api.server.content import ContentResponse, answer_with, answer_with_thumbnail
 from api.services import files, uploads
 from api.services.uploads import FormUpload
 
@@ -101,6 +103,17 @@ _CONTENT: Responses = {
     **documented(
         ErrorCode.FORBIDDEN, ErrorCode.NOT_FOUND, ErrorCode.PRECONDITION_FAILED, ErrorCode.RANGE_NOT_SATISFIABLE
     ),
+}
+
+
+_THUMBNAIL: Responses = {
+    200: {
+        "description": "The small picture.",
+        "content": {thumbnails.MEDIA_TYPE: _BYTES},
+        **_headers("ETag", "Last-Modified"),
+    },
+    304: {"description": "You have it already.", **_headers("ETag", "Last-Modified")},
+    **documented(ErrorCode.FORBIDDEN, ErrorCode.NOT_FOUND),
 }
 
 
@@ -178,10 +191,31 @@ async def get_file_content(
     if query.link is None:
         content = await files.get_file_content(uow, actor, file_id)
     else:
-        content = await files.get_linked_content(uow, query.link, file_id, rules=rules)
+        content = await files.get_linked_content(uow, query.link, file_id, links=rules.links)
     # The store may be slow, and holds no connection to the database meanwhile.
     await uow.session.release()
     answer = await answer_with(content, request.headers, rules.store)
+    if isinstance(answer, ContentResponse):
+        answer.body_iterator = _sent(request, actor, answer.body_iterator)
+    return answer
+
+
+@router.get("/files/{id}/thumbnail", responses=_THUMBNAIL, response_class=ContentResponse)
+async def get_thumbnail(
+    file_id: Id,
+    query: Annotated[ThumbnailQuery, Query()],
+    uow: Read,
+    actor: Anyone,
+    rules: InstalledFileRules,
+    request: Request,
+) -> Response:
+    """Return a small picture of a picture, upright and without what it tells of where it was taken.
+
+    Without a token it takes a link. Of a picture that has just come it is waited for, a few seconds.
+    """
+    found = await files.get_thumbnail(uow, actor, file_id, query.fit, query.w, link=query.link, rules=rules)
+    await uow.session.release()
+    answer = answer_with_thumbnail(found, request.headers, rules.store, by_link=query.link is not None)
     if isinstance(answer, ContentResponse):
         answer.body_iterator = _sent(request, actor, answer.body_iterator)
     return answer

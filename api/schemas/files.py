@@ -5,12 +5,13 @@ from enum import StrEnum
 from typing import Annotated, ClassVar
 from uuid import UUID
 
-from pydantic import MISSING, AfterValidator, BaseModel, BeforeValidator, Field
+from pydantic import MISSING, AfterValidator, BaseModel, BeforeValidator, Field, ValidationInfo, field_validator
 
 from api.core.files.names import problem_of
 from api.core.files.rules import MAX_FILES
+from api.core.files.thumbnails import SIZES, Fit
 from api.schemas.pages import Listing, PageQuery
-from api.schemas.scalars import OR_HOME, Switch, Uuid
+from api.schemas.scalars import OR_HOME, AsWhole, Switch, Uuid
 from api.schemas.types import AtMost, Input, Moment, Output, Version, whole
 from db.models.files import MAX_MEDIA_TYPE, MAX_NAME
 
@@ -18,6 +19,8 @@ _SUM = re.compile("[0-9a-f]{64}")
 
 LINK_SECONDS, MAX_LINK_SECONDS = 3600, 7 * 86400
 """For how long a link counts, if nothing is said, and at most."""
+
+SIZES_TEXT = f"{', '.join(map(str, SIZES[:-1]))} or {SIZES[-1]}"
 
 TRASHED = "List the trash instead."
 
@@ -134,6 +137,49 @@ class ContentQuery(BaseModel):
     link: Annotated[
         str | None, Field(max_length=2048, description="The link, as `url` of `create_download_link` has it.")
     ] = None
+
+
+def check_size(value: int) -> int:
+    """Return the size of a thumbnail.
+
+    Raises:
+        ValueError: there is none of that size.
+    """
+    if value not in SIZES:
+        raise ValueError(f"It must be {SIZES_TEXT}")
+    return value
+
+
+ThumbnailSize = Annotated[
+    int, Field(ge=SIZES[0], le=SIZES[-1], json_schema_extra={"enum": list(SIZES)}), AfterValidator(check_size)
+]
+DEFAULT_SIZE = SIZES[1]
+
+
+class ThumbnailQuery(BaseModel):
+    """Which thumbnail is wanted, and by what right if not by that of who calls."""
+
+    w: Annotated[
+        ThumbnailSize,
+        Field(description=f"Most pixels across: {SIZES_TEXT}."),
+        AsWhole,
+    ] = DEFAULT_SIZE
+    h: Annotated[
+        ThumbnailSize | None,
+        Field(description="Most pixels down: as many as across."),
+        AsWhole,
+    ] = None
+    fit: Annotated[Fit, Field(description="The whole picture, or a square out of its middle.")] = Fit.CONTAIN
+    link: Annotated[
+        str | None, Field(max_length=2048, description="The link, as `thumbnailUrl` of GraphQL has it.")
+    ] = None
+
+    @field_validator("h")
+    @classmethod
+    def _is_as_wide(cls, value: int | None, info: ValidationInfo) -> int | None:
+        if value not in (None, info.data.get("w", value)):
+            raise ValueError("It must be the same as w")
+        return value
 
 
 class FileQuery(FileFilter, PageQuery):

@@ -136,6 +136,15 @@ class EraseBytes(Work):
     blob_ids: list[UUID] | None = None
 
 
+class MakeThumbnails(Work):
+    """Make the thumbnails of bytes that are a picture."""
+
+    kind = "make_thumbnails"
+
+    workspace_id: UUID
+    blob_id: UUID
+
+
 class JobRead(Output):
     """A job: work that is done after the request that needs it, such as sending a mail."""
 

@@ -15,7 +15,8 @@ from api.core.files.kinds import is_inline
 from api.core.files.names import disposition
 from api.core.files.ranges import Range, UnsatisfiableError, Validators, parse
 from api.core.files.store import FileStore
-from api.services.files import Content
+from api.core.files.thumbnails import MEDIA_TYPE
+from api.services.files import Content, ThumbnailContent
 
 POLICY = "default-src 'none'; media-src 'self'; style-src 'unsafe-inline'; sandbox; frame-ancestors 'none'"
 """What a browser lets a file do that it shows: nothing, as a stranger to every page of ours."""
@@ -73,6 +74,24 @@ async def answer_with(content: Content, request: Headers, store: FileStore) -> R
     if len(ranges) == 1:
         return _part(content, ranges[0], headers, store)
     return _parts(content, ranges, headers, store)
+
+
+def answer_with_thumbnail(found: ThumbnailContent, request: Headers, store: FileStore, *, by_link: bool) -> Response:
+    """Return the answer to a request for a thumbnail, which whoever got it may show again for an hour."""
+    state = Validators(f'"{found.name}"', found.made_at)
+    headers = {
+        "ETag": state.tag,
+        "Last-Modified": state.last_modified,
+        "Cache-Control": "private, max-age=3600",
+        "Cross-Origin-Resource-Policy": "cross-origin",
+        "Content-Security-Policy": POLICY,
+        **({"Access-Control-Allow-Origin": "*"} if by_link else {}),
+    }
+    if state.is_known(_list(request, "if-none-match"), request.get("if-modified-since")):
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    start, length = found.part.start, found.part.length
+    headers |= {"Content-Length": str(length), "Content-Disposition": "inline"}
+    return ContentResponse(store.read(found.key, start, start + length), HTTPStatus.OK, headers, MEDIA_TYPE)
 
 
 def _list(request: Headers, name: str) -> str | None:

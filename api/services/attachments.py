@@ -10,7 +10,7 @@ from api.services.edits import apply
 from api.services.jobs import enqueue
 from api.services.log import Entry
 from db.models import ChangeKind, File, Item, Message
-from db.repositories import blobs, files, uploads
+from db.repositories import blobs, files, thumbnails, uploads
 from db.unit_of_work import UnitOfWork
 
 
@@ -39,8 +39,11 @@ async def forget_files(uow: UnitOfWork, workspace_id: UUID, gone: Sequence[File]
     if not gone:
         return
     await files.delete_many(uow.session, [file.id for file in gone])
-    unused = await blobs.delete_unused(uow.session, list({file.blob_id for file in gone}))
-    await erase_after_commit(uow, workspace_id, unused)
+    unused = await blobs.unused(uow.session, list({file.blob_id for file in gone}))
+    if unused:
+        made = await thumbnails.forget(uow.session, unused)
+        await blobs.delete_many(uow.session, unused)
+        await erase_after_commit(uow, workspace_id, [*unused, *made])
 
 
 async def erase_after_commit(uow: UnitOfWork, workspace_id: UUID, ids: Sequence[UUID]) -> None:

@@ -261,12 +261,8 @@ async def _keep_whole(database: Database, bearer: Bearer, chunks: AsyncIterator[
         await access.check(uow, actor, upload.workspace_id, Permission.WRITE, to_write=True)
         used = await bytes_in(uow, upload.workspace_id, but_of=upload.id)
     key = Key(upload.workspace_id, new_id())
-    try:
-        async with in_time():
-            received = await receive(chunks, key, rules, used=used, expected_sum=upload.sha256)
-    except BaseException:
-        await erase(rules, [key])
-        raise
+    async with in_time():
+        received = await receive(chunks, key, rules, used=used, expected_sum=upload.sha256)
     arrival = Arrival(
         name=upload.name,
         size=received.size,

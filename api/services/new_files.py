@@ -13,10 +13,13 @@ from api.core.actor import Actor, require_user
 from api.core.errors import AppError, ErrorCode, conflict, forbidden, invalid
 from api.core.files.rules import FileRules
 from api.core.files.store import Key
+from api.core.files.thumbnails import is_picture
 from api.core.permissions import Permission
 from api.schemas.files import Arrival, FilePlace
+from api.schemas.jobs import MakeThumbnails
 from api.services import access, log
 from api.services.items import check_home, get_item, in_trash
+from api.services.jobs import enqueue
 from api.services.messages import get_message
 from db.engine import Database
 from db.errors import DatabaseError
@@ -78,6 +81,10 @@ async def keep_files(
     await uow.session.insert(*made)
     await uow.session.insert(*rows)
     await log.record(uow, actor, place.workspace_id, [log.created(row) for row in rows])
+    kinds = {row.blob_id: row.media_type for row in rows}
+    for blob in made:
+        if is_picture(kinds[blob.id], blob.size):
+            await enqueue(uow, MakeThumbnails(workspace_id=place.workspace_id, blob_id=blob.id))
     return rows
 
 

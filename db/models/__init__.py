@@ -3,7 +3,7 @@
 from db.models.api_keys import ApiKey, KeyAccess
 from db.models.base import Base
 from db.models.changes import Change, ChangeKind, EntityKind, LogEntry
-from db.models.files import Blob, File
+from db.models.files import Blob, File, Thumbnails
 from db.models.idempotency import DoneRequest
 from db.models.invitations import Invitation
 from db.models.items import Item, ItemStatus
@@ -53,6 +53,7 @@ __all__ = [
     "SecurityEvent",
     "SecurityEventKind",
     "SignInChallenge",
+    "Thumbnails",
     "Tombstone",
     "TwoStep",
     "Upload",

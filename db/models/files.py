@@ -1,6 +1,7 @@
 """Files: what was uploaded, and the bytes behind it."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import BigInteger, ForeignKey, Index, String, Text, UniqueConstraint, event, text
@@ -8,7 +9,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Mapped, Mapper, mapped_column
 
 from db.clock import utc_now
-from db.models.base import Base, Edited, byte_ordered, new_id
+from db.models.base import Base, Edited, JsonObject, byte_ordered, new_id
 from db.models.items import fold
 
 MAX_NAME = 255
@@ -32,6 +33,20 @@ class Blob(Base):
     workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"))
     sha256: Mapped[str] = mapped_column(String(64))
     size: Mapped[int] = mapped_column(BigInteger)
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+
+class Thumbnails(Base):
+    """What was made of bytes that are a picture, all in one piece of the store; nothing if none could be made."""
+
+    __tablename__ = "thumbnails"
+    __table_args__ = (Index(None, "workspace_id"),)
+
+    blob_id: Mapped[UUID] = mapped_column(ForeignKey("blobs.id"), primary_key=True)
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"))
+    # Under this name they are in the store.
+    stored_id: Mapped[UUID | None] = mapped_column(unique=True, default=None)
+    parts: Mapped[dict[str, Any]] = mapped_column(JsonObject)
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
 
 

@@ -51,9 +51,11 @@ async def after(session: ReadSession, blob_id: UUID, most: int) -> Extents:
     return {row.id: Extent(row.workspace_id, row.size) for row in await session.rows(statement)}
 
 
-async def delete_unused(session: WriteSession, ids: Sequence[UUID]) -> Sequence[UUID]:
-    """Delete the rows of those bytes that no file has any more, and return their ids."""
-    unused = await session.all(select(Blob.id).where(Blob.id.in_(ids), ~exists().where(File.blob_id == Blob.id)))
-    if unused:
-        await session.execute(delete(Blob).where(Blob.id.in_(unused)))
-    return unused
+async def unused(session: ReadSession, ids: Sequence[UUID]) -> Sequence[UUID]:
+    """Return those of the ids whose bytes no file has any more."""
+    return await session.all(select(Blob.id).where(Blob.id.in_(ids), ~exists().where(File.blob_id == Blob.id)))
+
+
+async def delete_many(session: WriteSession, ids: Sequence[UUID]) -> None:
+    """Delete the rows of bytes."""
+    await session.execute(delete(Blob).where(Blob.id.in_(ids)))

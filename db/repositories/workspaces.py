@@ -15,6 +15,7 @@ from db.models import (
     Item,
     Member,
     Message,
+    Thumbnails,
     Upload,
     UploadPart,
     Webhook,
@@ -109,7 +110,20 @@ async def take_seqs(session: WriteSession, workspace_id: UUID, number: int) -> i
 
 
 # In an order in which nothing that goes is still referred to.
-_HELD = (WebhookDelivery, Webhook, UploadPart, Upload, File, Blob, Message, Item, Invitation, Member, Change)
+_HELD = (
+    WebhookDelivery,
+    Webhook,
+    UploadPart,
+    Upload,
+    File,
+    Thumbnails,
+    Blob,
+    Message,
+    Item,
+    Invitation,
+    Member,
+    Change,
+)
 
 
 async def empty(session: WriteSession, workspace_id: UUID) -> None:

@@ -329,7 +329,7 @@ def _enum_name(value: str) -> str:
     return value.upper()
 
 
-_TOLD_HERE_ONLY = {"Member": ("id",), "Change": ("id",), "Workspace": ("role",)}
+_TOLD_HERE_ONLY = {"Member": ("id",), "Change": ("id",), "Workspace": ("role",), "File": ("thumbnail_url",)}
 """Fields without a counterpart: keys in one word, and the caller's own role."""
 
 

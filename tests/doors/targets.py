@@ -31,6 +31,7 @@ from db.models import (
     MailToken,
     Message,
     Role,
+    Thumbnails,
     Upload,
     User,
     Webhook,
@@ -75,6 +76,7 @@ class Target:
     own_file: UUID
     upload: UUID
     own_upload: UUID
+    picture: UUID
 
 
 @dataclass(frozen=True)
@@ -139,6 +141,7 @@ async def make_target(app: FastAPI, cast: Cast) -> Target:
         await delete_file(uow, founder.actor, trashed_file.id)
         own_file = await _file_of(uow, own)
         upload = promised(workspace, founder.id)
+        picture = await _picture_like(uow, own_file)
         own_upload = promised(workspace, own.author_id)
         await uow.session.insert(upload, own_upload, promised(workspace, own.author_id, done=own_file))
     await database.jobs().cancel(jobs[1])
@@ -171,7 +174,24 @@ async def make_target(app: FastAPI, cast: Cast) -> Target:
         own_file,
         upload.id,
         own_upload.id,
+        picture,
     )
+
+
+async def _picture_like(uow: UnitOfWork, file_id: UUID) -> UUID:
+    """Add a file with the same bytes that calls itself a picture, with a thumbnail that is its own first byte."""
+    like = await uow.session.one(select(File).where(File.id == file_id))
+    same = {name: getattr(like, name) for name in ("workspace_id", "owner_id", "blob_id", "size", "sha256")}
+    file = File(name="a.png", media_type="image/png", **same)
+    part = {"start": 0, "length": 1, "width": 256, "height": 1}
+    made = Thumbnails(
+        blob_id=like.blob_id,
+        workspace_id=like.workspace_id,
+        stored_id=like.blob_id,
+        parts={"contain-256": part},
+    )
+    await uow.session.insert(file, made)
+    return file.id
 
 
 def promised(workspace: UUID, owner: UUID, *, done: UUID | None = None) -> Upload:

@@ -97,6 +97,7 @@ delete_message           no    ok     ok    none  none
 delete_message/own       no    ok     ok    none  none
 get_file                 ok    ok     ok    none  none
 get_file_content         ok    ok     ok    none  none
+get_thumbnail            ok    ok     ok    none  none
 create_download_link     ok    ok     ok    none  none
 create_upload            no    ok     ok    none  none
 create_upload/personal   no    ok     ok    ok    ok

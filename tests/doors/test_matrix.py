@@ -110,6 +110,7 @@ delete_message           who        no      no      ok     none      none
 delete_message/own       who        no      ok      ok     none      none
 get_file                 who        ok      ok      ok     none      none
 get_file_content         who        ok      ok      ok     none      none
+get_thumbnail            who        ok      ok      ok     none      none
 create_download_link     who        ok      ok      ok     none      none
 create_upload            who        no      ok      ok     none      none
 create_upload/personal   who        ok      ok      ok     ok        ok
@@ -172,6 +173,7 @@ HEADER, *ROWS = [line.split() for line in TABLE.strip().splitlines()]
 COLUMNS = HEADER[1:]
 EXPECTED = {case: dict(zip(COLUMNS, (CODES[word] for word in words), strict=True)) for case, *words in ROWS}
 REST_ONLY = {"get_health", "get_ready", "upload_files", "list_item_files", "get_file_content"} | {
+    "get_thumbnail",
     "put_upload",
     "append_to_upload",
     "begin_tus_upload",
@@ -302,6 +304,7 @@ CALLS: dict[str, Callable[[Cast, Target], Arguments]] = {
     "list_files/item": lambda _cast, target: {"item_id": str(target.item)},
     "list_files/message": lambda _cast, target: {"message_id": str(target.message)},
     "list_item_files": lambda _cast, target: {"id": str(target.item)},
+    "get_thumbnail": lambda _cast, target: {"id": str(target.picture)},
     "create_download_link": lambda _cast, target: {"id": str(target.file), "data": {}},
     "create_upload": lambda _cast, target: _in_workspace(target, name="new.txt", size=3),
     "create_upload/personal": lambda _cast, _target: {"data": {"name": "new.txt", "size": 3}},

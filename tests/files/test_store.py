@@ -154,3 +154,19 @@ def test_what_else_is_in_a_store_is_no_key(text: str) -> None:
     assert Key.parse(text) is None
     whole = key()
     assert Key.parse(str(whole)) == whole
+
+
+async def test_a_folder_has_the_disk_keep_bytes_and_their_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, key, kept = FileStore(None, tmp_path / "files"), Key(uuid4(), uuid4()), list[Path]()
+    fsync = os.fsync
+
+    def note(descriptor: int) -> None:
+        kept.append(Path(f"/proc/self/fd/{descriptor}").readlink())
+        fsync(descriptor)
+
+    monkeypatch.setattr("api.core.files.store.os.fsync", note)
+    await store.put_whole(key, b"x")
+    path = tmp_path / "files" / str(key)
+    assert kept == [path, path.parent, path.parent.parent]

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import hashlib
+import os
 from collections.abc import AsyncIterator, Sequence
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -12,6 +13,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from api.services.work.checking_files import check_files
 from db.clock import utc_now
 from db.errors import DatabaseUnavailableError
 from tests.conftest import client_of
@@ -19,6 +21,7 @@ from tests.doors.erasing import Promises, stored
 from tests.doors.people import World
 from tests.doors.rows import all_rows, take_rows
 from tests.doors.uploading import appended, begun
+from tests.files.uploads import kept
 
 CONTENT = bytes(range(256)) * 10
 SUM = hashlib.sha256(CONTENT).hexdigest()
@@ -230,10 +233,44 @@ async def test_of_two_who_go_on_at_the_same_place_one_does(app: FastAPI, tus: Tu
     async with asyncio.timeout(20):
         answers = await asyncio.gather(*(tus.append(url, content(text), 0) for text in (CONTENT, CONTENT[::-1])))
     assert sorted(map(code_of, answers)) == ["204", "CONFLICT"]
+    [refused] = [answer for answer in answers if answer.is_error]
+    assert refused.json()["error"]["details"] == {"received": 900}
     assert await tus.offset(url) == 900
     assert [key.blob_id for key in await stored(app)] == [
         row["id"] for row in (await take_rows(app, "upload_parts"))["upload_parts"]
     ]
+
+
+async def test_who_brings_the_end_while_another_one_goes_on_does_not_end_it(app: FastAPI, tus: Tus) -> None:
+    url, begun_, gone_on = await tus.begin(900), asyncio.Event(), asyncio.Event()
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield CONTENT[:5]
+        begun_.set()
+        await gone_on.wait()
+        yield CONTENT[5:900]
+
+    async with asyncio.timeout(20):
+        all_of_it = asyncio.create_task(tus.append(url, slowly(), 0))
+        await begun_.wait()
+        assert code_of(await tus.append(url, CONTENT[:300], 0)) == "204"
+        gone_on.set()
+        assert code_of(await all_of_it) == "CONFLICT"
+    assert await tus.offset(url) == 300
+    assert code_of(await tus.append(url, CONTENT[300:900], 300)) == "204"
+    assert (await tus.file(url))["sha256"] == hashlib.sha256(CONTENT[:900]).hexdigest()
+    assert (await take_rows(app, "upload_parts"))["upload_parts"] == []
+
+
+async def test_the_sweep_leaves_what_is_still_waited_for(app: FastAPI, tus: Tus) -> None:
+    url = await tus.begin()
+    await tus.append(url, CONTENT[:1500], 0)
+    for path in kept(app):
+        os.utime(path, (0, 0))
+    findings = await check_files(app.state.database, app.state.file_rules.store)
+    assert (findings.removed, findings.is_whole) == (0, True)
+    assert code_of(await tus.append(url, CONTENT[1500:], 1500)) == "204"
+    assert (await tus.file(url))["sha256"] == SUM
 
 
 async def test_more_than_was_promised_is_refused(app: FastAPI, tus: Tus) -> None:

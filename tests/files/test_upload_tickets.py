@@ -16,6 +16,7 @@ from sqlalchemy import update
 from api.core.actor import SYSTEM
 from api.core.files.upload_tickets import UploadTickets
 from api.services.trash import forget_uploads
+from api.services.upload_tickets import purge_upload
 from api.services.users import delete_user
 from db.clock import utc_now
 from db.models import KeyAccess, Upload
@@ -28,6 +29,7 @@ from tests.doors.refusals import refused
 from tests.doors.rows import all_rows, take_rows
 from tests.doors.things import last_seq, make_item, make_message, read_log
 from tests.doors.uploading import CONTENT, appended, make_file
+from tests.files.uploads import Sent
 
 NOWHERE = "0198c0de-0000-7000-8000-000000000000"
 
@@ -168,6 +170,7 @@ async def test_what_is_not_as_promised_is_refused_and_the_ticket_stays_good(
     app: FastAPI, rest: Door, client: httpx.AsyncClient, world: World
 ) -> None:
     upload = await promise(rest, world, sha256=hashlib.sha256(CONTENT).hexdigest().upper())
+    of_any_sum = await promise(rest, world)
     before = await all_rows(app)
 
     async def unannounced(content: bytes) -> AsyncIterator[bytes]:
@@ -184,6 +187,10 @@ async def test_what_is_not_as_promised_is_refused_and_the_ticket_stays_good(
         sent: Any = content
         assert code_of(await client.put(upload["url"], content=sent)) == code
         assert await stored(app) == []
+    for content in (unannounced(CONTENT[:-1]), unannounced(b"")):
+        sent = content
+        assert code_of(await client.put(of_any_sum["url"], content=sent)) == "VALIDATION_ERROR"
+    assert await stored(app) == []
     assert await all_rows(app) == before
     assert code_of(await client.put(upload["url"], content=CONTENT)) == "201"
 
@@ -239,6 +246,49 @@ async def test_what_would_be_too_much_is_refused_before_and_when_it_comes(make_a
         assert len(await stored(app)) == 3
 
 
+async def test_what_came_in_parts_counts_once_when_it_is_put_together(make_app: AppFactory) -> None:
+    app = await make_app(workspace_quota=25)
+    world = await make_world(app)
+    async with client_of(app) as client:
+        upload = await promise(RestDoor(app, client), world, size=20)
+        for offset in (0, 10):
+            head = appended(b"", offset).headers
+            assert code_of(await client.patch(upload["url"], content=b"x" * 10, headers=head)) == "204"
+
+
+async def test_bytes_are_of_any_number_and_are_paid_for(make_app: AppFactory) -> None:
+    limits = {"body_limit_bytes": 16_384, "anonymous_body_limit_bytes": 16_384}
+    app = await make_app(rate_limits=True, budget="3000/minute", **limits)
+    world = await make_world(app)
+    async with client_of(app) as client:
+        rest, content = RestDoor(app, client), bytes(600 * 1024)
+        at_once, in_parts = [await promise(rest, world, size=len(content)) for _ in range(2)]
+        own = {"Authorization": f"Bearer {world.editor.token}"}
+
+        async def left() -> int:
+            told = (await client.get("/api/users/me", headers=own)).headers["ratelimit"]
+            return int(told.partition("r=")[2].partition(";")[0])
+
+        before = await left()
+        assert code_of(await client.put(at_once["url"], content=content)) == "201"
+        between = await left()
+        assert before - between >= 600
+        head = appended(b"").headers
+        assert code_of(await client.patch(in_parts["url"], content=content, headers=head)) == "204"
+        assert between - await left() >= 600
+
+
+async def test_who_may_not_bring_it_is_told_before_a_byte_is_read(
+    rest: Door, client: httpx.AsyncClient, world: World
+) -> None:
+    upload, member = await promise(rest, world), {"id": str(world.workspace), "user_id": str(world.editor.id)}
+    await rest.call("update_member", token=world.admin.token, **member, data={"role": "viewer"})
+    for method, head in (("PUT", {}), ("PATCH", appended(b"").headers)):
+        sent = Sent([CONTENT])
+        answer = await client.request(method, upload["url"], content=aiter(sent), headers=head)
+        assert (code_of(answer), sent.taken) == ("FORBIDDEN", 0)
+
+
 async def test_only_types_that_are_allowed_come_in(make_app: AppFactory) -> None:
     app = await make_app(file_types=["image/*"])
     world = await make_world(app)
@@ -269,6 +319,8 @@ async def test_it_comes_by_the_rights_that_who_promised_it_has_then(
         assert await stored(door.app) == []
         return set(map(code_of, answers))
 
+    told = (await bearer.put(by_key["url"], content=CONTENT)).json()["error"]["message"]
+    assert told == "Who promised this file may not bring it any more."
     assert await bring(by_key) == {"UNAUTHENTICATED"}
     assert await bring(upload) == {"FORBIDDEN"}
     await door.call("remove_member", token=world.admin.token, **member)
@@ -348,6 +400,9 @@ async def test_what_expired_is_not_there_and_is_forgotten_with_its_bytes(
         async with refused(door, "NOT_FOUND"):
             await door.call(operation, token=world.editor.token, id=upload["id"])
 
+    async with door.app.state.database.write() as uow:
+        # Found just before a part prolonged it.
+        assert not await purge_upload(uow, SYSTEM, UUID(fresh["id"]))
     assert await forget_uploads(door.app.state.database, SYSTEM, before=utc_now()) == 2
 
     await promises.keep(door.app)

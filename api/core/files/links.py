@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
+from api.core.files.thumbnails import Fit
 from api.core.seals import SEAL_BYTES, Seals
 
-PREFIX = "tfl_"
+PREFIX, THUMBNAIL_PREFIX = "tfl_", "tft_"
 
 _NO_KEY = UUID(int=0)
 _ID_BYTES, _TIME_BYTES = 16, 7
@@ -33,14 +34,19 @@ class Link:
 
 
 class Links:
-    """Makes and reads links with one secret."""
+    """Makes and reads links with one secret: to files, or to their thumbnails and nothing more."""
 
-    def __init__(self, secret: str) -> None:
-        self._seals = Seals(secret, b"file links", PREFIX)
+    def __init__(self, secret: str, *, to_thumbnails: bool = False) -> None:
+        purpose = (b"thumbnail links", THUMBNAIL_PREFIX) if to_thumbnails else (b"file links", PREFIX)
+        self._seals = Seals(secret, *purpose)
 
     def address(self, link: Link) -> str:
         """Return where the file can be read with it, from the root of this server."""
         return f"/api/files/{link.file_id}/content?link={self.text(link)}"
+
+    def thumbnail_address(self, link: Link, fit: Fit, size: int) -> str:
+        """Return where a thumbnail can be read with it, from the root of this server."""
+        return f"/api/files/{link.file_id}/thumbnail?w={size}&h={size}&fit={fit}&link={self.text(link)}"
 
     def text(self, link: Link) -> str:
         """Return what stands for it in an address."""

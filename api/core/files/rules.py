@@ -22,6 +22,7 @@ class FileRules:
 
     store: FileStore
     links: Links
+    thumbnail_links: Links
     tickets: UploadTickets
     max_size: int
     max_files: int

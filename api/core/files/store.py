@@ -161,6 +161,18 @@ class FileStore:
                 raise _unusable(error) from error
             raise
 
+    async def put_whole(self, key: Key, content: bytes) -> None:
+        """Keep bytes that are at hand, as `put` does.
+
+        Raises:
+            StoreError: as `put`.
+        """
+
+        async def piece() -> AsyncGenerator[bytes, None]:
+            yield content
+
+        await self.put(key, piece())
+
     async def read(self, key: Key, start: int, end: int) -> AsyncGenerator[bytes, None]:
         """Yield the bytes from `start` to before `end`.
 

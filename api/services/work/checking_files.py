@@ -11,7 +11,7 @@ from api.core.files.store import FileStore, Key, Stored
 from api.services.new_files import MOST_TIME
 from db.clock import utc_now
 from db.engine import Database
-from db.repositories import blobs, uploads
+from db.repositories import blobs, thumbnails, uploads
 
 logger = structlog.get_logger("twofold.files")
 
@@ -70,13 +70,33 @@ async def check_files(
             await _look(database, store, Key(extent.workspace_id, blob_id), extent.size, findings)
         last = max(known)
         step(len(known))
+    await _forget_lost_thumbnails(database, store)
     return findings
+
+
+async def _forget_lost_thumbnails(database: Database, store: FileStore) -> None:
+    """Forget thumbnails whose bytes are gone, so that they are made anew."""
+    last = _FIRST
+    while True:
+        async with database.read() as uow:
+            made = await thumbnails.after(uow.session, last, BATCH)
+        if not made:
+            return
+        for one in made:
+            if one.stored_id is not None and await store.size_of(Key(one.workspace_id, one.stored_id)) is None:
+                async with database.write() as unit:
+                    await thumbnails.forget(unit.session, [one.blob_id])
+        last = made[-1].blob_id
 
 
 async def _remove_orphans(database: Database, store: FileStore, old: Sequence[Stored], findings: Findings) -> None:
     async with database.read() as uow:
         ids = [one.key.blob_id for one in old]
-        known = {**await blobs.of(uow.session, ids), **await uploads.parts_among(uow.session, ids)}
+        known = {
+            **await blobs.of(uow.session, ids),
+            **await uploads.parts_among(uow.session, ids),
+            **await thumbnails.among(uow.session, ids),
+        }
     orphans = [one for one in old if not _is_known(one, known)]
     await store.delete([one.key for one in orphans])
     findings.removed += len(orphans)

@@ -7,6 +7,7 @@ from uuid import UUID
 from api.schemas.jobs import (
     DeliverWebhook,
     EraseBytes,
+    MakeThumbnails,
     Redeliver,
     SendInvitation,
     SendMail,
@@ -22,6 +23,7 @@ from api.services.work.erasing import erase_bytes
 from api.services.work.inviting import send_invitation
 from api.services.work.mailing import send_mail
 from api.services.work.notices import tell_of_membership, tell_of_pause, tell_of_sign_in, tell_of_two_step_off
+from api.services.work.shrinking import make_thumbnails
 from api.services.work.sweep import sweep
 from api.services.work.tools import Tools
 from db.jobs.runner import Handler
@@ -46,6 +48,7 @@ def handlers(tools: Tools) -> Mapping[str, Handler]:
             _line(tools, DeliverWebhook, deliver_webhook),
             _line(tools, Redeliver, redeliver),
             _line(tools, EraseBytes, erase_bytes),
+            _line(tools, MakeThumbnails, make_thumbnails),
         ]
     )
 

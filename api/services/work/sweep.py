@@ -10,6 +10,7 @@ from api.schemas.jobs import Sweep
 from api.services.idempotency import forget_old_requests
 from api.services.trash import empty_trash, forget_uploads
 from api.services.work.checking_files import check_files, report
+from api.services.work.shrinking import promise_thumbnails
 from api.services.work.tools import Tools
 from db.clock import utc_now
 from db.models import JobStatus
@@ -39,6 +40,9 @@ KEEP_OUTBOX = timedelta(days=30)
 KEEP_DELIVERIES = timedelta(days=14)
 KEEP_DONE = timedelta(days=7)
 KEEP_DEAD = timedelta(days=90)
+KEEP_PENDING = timedelta(hours=1)
+"""So long a job that makes thumbnails may wait before it is promised again."""
+
 BATCH = 500
 
 
@@ -77,6 +81,7 @@ async def sweep(tools: Tools, _job_id: UUID, _data: Sweep) -> None:
     await _forget_jobs(tools, now - KEEP_DEAD, [JobStatus.FAILED, JobStatus.STUCK, JobStatus.CANCELLED])
     # Last, as it alone needs the store.
     report(await check_files(tools.database, tools.store))
+    await promise_thumbnails(tools.database, before=now - KEEP_PENDING)
 
 
 async def _in_batches(tools: Tools, remove: Callable[[WriteSession], Awaitable[int]]) -> None:

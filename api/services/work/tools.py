@@ -1,8 +1,9 @@
 """What the handlers of jobs work with."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from api.core.files.store import FileStore
+from api.core.files.thumbnails import Shrinker
 from api.core.mail_tokens import MailTokens
 from api.services.mail.post import Postman
 from api.services.work.courier import Courier
@@ -23,6 +24,7 @@ class Tools:
     trash_days: int
     """0 keeps what lies there; so does that of the security log."""
     security_log_days: int
+    shrinker: Shrinker = field(default_factory=Shrinker)
 
     def link(self, page: str, token: str) -> str:
         """Return a link to a page of the app.
