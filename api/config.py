@@ -18,6 +18,7 @@ from api.core.connection_limits import ConnectionLimits
 from api.core.counters import Counters
 from api.core.files.links import Links
 from api.core.files.rules import MAX_FILES, FileRules
+from api.core.files.signing import Signer, signer_of
 from api.core.files.store import FileStore
 from api.core.files.upload_tickets import UploadTickets
 from api.core.identity import Identity
@@ -37,6 +38,7 @@ from api.setting_types import (
     ClientSecret,
     Count,
     DatabaseUrl,
+    FilesDirect,
     FilesUrl,
     FileTypes,
     Issuer,
@@ -99,6 +101,13 @@ class Settings(BaseSettings):
             "the store of files; a folder in DATA_DIR if not set."
         ),
     ] = None
+    files_direct: Annotated[
+        FilesDirect,
+        Field(
+            description="Whether clients read and write the bucket of FILES_URL themselves, at addresses that are "
+            "signed for them: they must reach it, and pages must be allowed to by its CORS rules."
+        ),
+    ] = False
     max_file_size: Annotated[Count, Field(description="Largest file accepted, in bytes.")] = 100 * 1024 * 1024
     max_files_per_request: Annotated[int, Field(ge=1, le=MAX_FILES, description="Most files of one upload.")] = 20
     workspace_quota: Annotated[
@@ -396,6 +405,11 @@ class Settings(BaseSettings):
         url = self.files_url.get_secret_value() if self.files_url else None
         return FileStore(url, self.data_dir.absolute() / "files")
 
+    def _signer(self) -> Signer | None:
+        if not self.files_direct or self.files_url is None:
+            return None
+        return signer_of(self.files_url.get_secret_value())
+
     def file_rules(self) -> FileRules:
         """Return the installation's way with files."""
         return FileRules(
@@ -403,6 +417,7 @@ class Settings(BaseSettings):
             Links(self._secret),
             Links(self._secret, to_thumbnails=True),
             UploadTickets(self._secret),
+            self._signer(),
             self.max_file_size,
             self.max_files_per_request,
             self.workspace_quota,

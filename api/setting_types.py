@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, Validati
 from pydantic_settings import NoDecode
 
 from api.core.files.kinds import is_pattern
+from api.core.files.signing import signer_of
 from api.core.files.store import FileStore
 from api.core.oidc.addresses import is_of_app, is_safe
 from db.engine import normalise_url
@@ -63,6 +64,15 @@ def _check_smtp(value: SecretStr | None) -> SecretStr | None:
 def _check_files_url(value: SecretStr | None) -> SecretStr | None:
     if value is not None:
         FileStore(value.get_secret_value(), Path())  # raises ValueError with what is wrong
+    return value
+
+
+def _check_files_direct(value: bool, info: ValidationInfo) -> bool:
+    url = info.data.get("files_url")
+    if value:
+        if url is None or not url.get_secret_value().startswith("s3://"):
+            raise ValueError("it is for a bucket, and FILES_URL names none")
+        signer_of(url.get_secret_value())  # raises ValueError with what is wrong
     return value
 
 
@@ -135,6 +145,7 @@ DatabaseUrl = Annotated[str | None, AfterValidator(_check_database)]
 RedisUrl = Annotated[str | None, AfterValidator(_check_redis)]
 SmtpUrl = Annotated[SecretStr | None, AfterValidator(_check_smtp)]
 FilesUrl = Annotated[SecretStr | None, AfterValidator(_check_files_url)]
+FilesDirect = Annotated[bool, AfterValidator(_check_files_direct)]
 FileTypes = Annotated[list[str], NoDecode, BeforeValidator(_split), AfterValidator(_check_file_types)]
 SecretKey = Annotated[SecretStr | None, AfterValidator(_check_secret)]
 Origins = Annotated[list[str], NoDecode, BeforeValidator(_split), AfterValidator(_check_origins)]

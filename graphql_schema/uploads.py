@@ -5,8 +5,8 @@ from typing import Annotated
 import strawberry
 
 from api.schemas import uploads as schemas
-from api.services import upload_tickets
-from db.models import File as FileRow
+from api.schemas.files import FileRead
+from api.services import bringing, upload_tickets
 from graphql_schema.door.context import Info
 from graphql_schema.files import File
 from graphql_schema.from_pydantic import ModelInput, from_input, from_output
@@ -65,10 +65,10 @@ class UploadMutation:
     @strawberry.mutation(
         description="Get the file that came of an upload of yours, once all its bytes are there.", graphql_type=File
     )
-    async def complete_upload(self, info: Info, id: Id) -> FileRow:
+    async def complete_upload(self, info: Info, id: Id) -> FileRead:
         """Return the file."""
-        async with info.context.read() as uow:
-            return await upload_tickets.complete_upload(uow, info.context.actor, id)
+        context = info.context
+        return await bringing.complete_upload(context.database, context.actor, id, rules=context.file_rules)
 
     @strawberry.mutation(description="Give up an upload of yours. A file that came of it stays.")
     async def delete_upload(self, info: Info, id: Id) -> Deleted:

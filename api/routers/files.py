@@ -44,6 +44,7 @@ from api.schemas.files import (
 )
 from api.schemas.scalars import Switch
 from api.server.content import ContentResponse, answer_with, answer_with_thumbnail
+from api.server.head import is_head
 from api.services import files, uploads
 from api.services.uploads import FormUpload
 
@@ -100,6 +101,7 @@ _CONTENT: Responses = {
     200: {"description": "All of its bytes.", "content": {"*/*": _BYTES}, **_headers(*_SENT)},
     206: {"description": "Some of its bytes.", "content": {"*/*": _BYTES}, **_headers(*_SENT, "Content-Range")},
     304: {"description": "You have it already.", **_headers("ETag", "Last-Modified", "Accept-Ranges")},
+    307: {"description": "They are in the bucket, at an address that counts for minutes.", **_headers("Location")},
     **documented(
         ErrorCode.FORBIDDEN, ErrorCode.NOT_FOUND, ErrorCode.PRECONDITION_FAILED, ErrorCode.RANGE_NOT_SATISFIABLE
     ),
@@ -186,7 +188,7 @@ async def get_file_content(
 ) -> Response:
     """Return the bytes of a file, or those that `Range` asks for; `ETag` is their checksum.
 
-    Without a token it takes a link.
+    Without a token it takes a link. Where clients read the bucket themselves, it sends them there.
     """
     if query.link is None:
         content = await files.get_file_content(uow, actor, file_id)
@@ -194,7 +196,9 @@ async def get_file_content(
         content = await files.get_linked_content(uow, query.link, file_id, links=rules.links)
     # The store may be slow, and holds no connection to the database meanwhile.
     await uow.session.release()
-    answer = await answer_with(content, request.headers, rules.store)
+    # An address is signed for one method.
+    signer = None if is_head(request.scope) else rules.signer
+    answer = await answer_with(content, request.headers, rules.store, signer=signer)
     if isinstance(answer, ContentResponse):
         answer.body_iterator = _sent(request, actor, answer.body_iterator)
     return answer

@@ -20,7 +20,6 @@ from api.dependencies import (
     Id,
     InstalledDatabase,
     InstalledFileRules,
-    Read,
     Write,
     WriteAnew,
     caller_of,
@@ -104,15 +103,17 @@ async def get_upload(borne: Borne, rules: InstalledFileRules, response: Response
     response.headers["Upload-Length"] = str(upload.size)
     # What is true now must not be told later (tus 1.0, "HEAD").
     response.headers["Cache-Control"] = "no-store"
-    if upload.tus_metadata is not None:
+    if upload.tus_metadata:
         response.headers["Upload-Metadata"] = upload.tus_metadata
     return upload_tickets.shown(upload, rules)
 
 
 @router.post("/uploads/{id}/complete", responses=CHANGING)
-async def complete_upload(upload_id: Id, uow: Read, actor: CurrentActor) -> FileRead:
+async def complete_upload(
+    upload_id: Id, actor: CurrentActor, database: InstalledDatabase, rules: InstalledFileRules
+) -> FileRead:
     """Return the file that came of an upload of yours, once all its bytes are there."""
-    return FileRead.model_validate(await upload_tickets.complete_upload(uow, actor, upload_id))
+    return await bringing.complete_upload(database, actor, upload_id, rules=rules)
 
 
 @router.delete("/uploads/{id}", status_code=status.HTTP_204_NO_CONTENT, responses=CHANGING)
@@ -212,7 +213,7 @@ async def begin_tus_upload(
     """Promise a file by tus 1.0, for editors. Its bytes are sent to `Location`, which needs no token."""
     data = _read_promise(length, metadata)
     async with database.write(caller_of(request, actor)) as uow:
-        upload = await upload_tickets.create_upload(uow, actor, data, rules=rules, tus_metadata=metadata)
+        upload = await upload_tickets.create_upload(uow, actor, data, rules=rules, tus_metadata=metadata or "")
     if not length:
         # There is nothing to wait for.
         async with database.read(caller_of(request, actor)) as uow:

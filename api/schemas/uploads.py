@@ -71,9 +71,14 @@ class UploadRead(Output):
     id: Annotated[UUID, Field(description="The upload's id, which its file will have.")]
     url: Annotated[
         str,
-        Field(description="Where the bytes are sent, from the root of this server. Whoever has it needs no token."),
+        Field(
+            description="Where the bytes are sent, from the root of this server or at its bucket. Whoever has it needs "
+            "no token."
+        ),
     ]
-    method: Annotated[Literal["PUT"], Field(description="How all of them are sent at once; `url` takes tus 1.0, too.")]
+    method: Annotated[
+        Literal["PUT"], Field(description="How all of them are sent at once; here `url` takes tus 1.0, too.")
+    ]
     headers: Annotated[list[UploadHeader], AtMost(10), Field(description="What the request says beside them.")]
     size: Annotated[Bytes, Field(description="How many bytes it has.")]
     received: Annotated[Bytes, Field(description="How many have come, behind which tus goes on.")]

@@ -7,13 +7,14 @@ from uuid import uuid4
 
 import structlog
 from starlette.datastructures import Headers
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.types import Send
 
 from api.core.errors import AppError, ErrorCode
 from api.core.files.kinds import is_inline
 from api.core.files.names import disposition
 from api.core.files.ranges import Range, UnsatisfiableError, Validators, parse
+from api.core.files.signing import Signer
 from api.core.files.store import FileStore
 from api.core.files.thumbnails import MEDIA_TYPE
 from api.services.files import Content, ThumbnailContent
@@ -36,8 +37,10 @@ class ContentResponse(StreamingResponse):
 logger = structlog.get_logger("twofold.files")
 
 
-async def answer_with(content: Content, request: Headers, store: FileStore) -> Response:
-    """Return the answer to a request for a file.
+async def answer_with(
+    content: Content, request: Headers, store: FileStore, *, signer: Signer | None = None
+) -> Response:
+    """Return the answer to a request for a file; with a signer the bucket's, once it is known to be allowed.
 
     Raises:
         AppError: PRECONDITION_FAILED; RANGE_NOT_SATISFIABLE; INTERNAL_ERROR if its bytes are lost; UNAVAILABLE.
@@ -65,10 +68,14 @@ async def answer_with(content: Content, request: Headers, store: FileStore) -> R
         "Content-Disposition": disposition(file.name, inline=is_inline(file.media_type)),
         "Content-Security-Policy": POLICY,
     }
-    ranges = _wanted(request, state, file.size)
+    ranges = None if signer else _wanted(request, state, file.size)
     if await store.size_of(content.key) != file.size:
         logger.error("the bytes of a file are lost", file=str(file.id), key=str(content.key))
         raise AppError(ErrorCode.INTERNAL_ERROR, "The bytes of this file are lost. It has been logged.")
+    if signer is not None:
+        url = signer.reading(content.key, file.media_type, headers["Content-Disposition"])
+        # The next one is allowed anew, by another signature; the range goes along.
+        return RedirectResponse(url, HTTPStatus.TEMPORARY_REDIRECT, {"Cache-Control": "private, no-store"})
     if ranges is None:
         return _whole(content, headers, store)
     if len(ranges) == 1:

@@ -3,6 +3,13 @@
 import anyio
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+_KEY = "twofold.head"
+
+
+def is_head(scope: Scope) -> bool:
+    """Return whether the client asked for the head alone."""
+    return _KEY in scope
+
 
 class HeadMiddleware:
     """Lets the application answer a HEAD as a GET, and stops it once the head is sent: a stream would never end."""
@@ -27,4 +34,5 @@ class HeadMiddleware:
         with anyio.CancelScope() as answering:
             # A copy would hide from the log which route was found.
             scope["method"] = "GET"
+            scope[_KEY] = True
             await self.app(scope, receive, send_head)

@@ -5,7 +5,9 @@ import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
+from api.core.actor import Actor, require_user
 from api.core.errors import AppError, ErrorCode, conflict, invalid
 from api.core.files.receiving import in_pieces, receive
 from api.core.files.rules import FileRules
@@ -13,13 +15,16 @@ from api.core.files.store import BytesMissingError, Key
 from api.core.permissions import Permission
 from api.schemas.files import Arrival, FileRead
 from api.services import access
+from api.services.files import get_file
 from api.services.new_files import Kept, bytes_in, erase, erase_unused, in_time
 from api.services.upload_tickets import (
     LIFETIME,
     Bearer,
     delete_upload,
     finish_upload,
+    incoming,
     open_upload,
+    own_upload,
     refuse_complete,
 )
 from db.clock import utc_now
@@ -74,6 +79,40 @@ async def put_upload(
     if announced not in (None, upload.size):
         raise _other_size(upload)
     return await _keep_whole(database, bearer, _exactly(chunks, upload), rules)
+
+
+async def complete_upload(database: Database, actor: Actor, upload_id: UUID, *, rules: FileRules) -> FileRead:
+    """Return the file that came of an upload of the caller's, or comes of it now from what is in the bucket.
+
+    Raises:
+        AppError: CONFLICT if its bytes are not all there; else as `put_upload`.
+    """
+    caller = actor.user_id
+    async with database.read(caller) as uow:
+        upload = await own_upload(uow, actor, upload_id)
+        if upload.completed_at is not None:
+            return FileRead.model_validate(await get_file(uow, actor, upload_id))
+    there = await rules.store.size_of(incoming(upload)) if rules.signer is not None else None
+    if there is None:
+        raise conflict(
+            f"{upload.received} of {upload.size} bytes have arrived: send the others to the upload's url.",
+            received=upload.received,
+            size=upload.size,
+        )
+    # What comes in by a signature may be written again and again until that expires: the file has bytes of its own.
+    chunks = _exactly(rules.store.read(incoming(upload), 0, there), upload)
+    try:
+        file = await _keep_whole(database, Bearer(upload, require_user(actor)), chunks, rules)
+    except AppError as error:
+        if error.code is not ErrorCode.CONFLICT:
+            raise
+        # Perhaps the same request was faster.
+        async with database.read(caller) as uow:
+            if (await own_upload(uow, actor, upload_id)).completed_at is None:
+                raise
+            file = FileRead.model_validate(await get_file(uow, actor, upload_id))
+    await erase(rules, [incoming(upload)])
+    return file
 
 
 async def append_to_upload(

@@ -7,13 +7,13 @@ from uuid import UUID
 from api.core.actor import Actor, Anonymous, UserActor, require_user
 from api.core.errors import AppError, conflict, not_found, unauthenticated
 from api.core.files.rules import FileRules
+from api.core.files.store import Key
 from api.core.permissions import Permission
 from api.core.seals import SealError
 from api.schemas.files import FilePlace
 from api.schemas.uploads import PUT, FileStatus, PendingFile, UploadCreate, UploadHeader, UploadRead
 from api.services import access, auth
 from api.services.attachments import erase_after_commit
-from api.services.files import get_file
 from api.services.idempotency import idempotent
 from api.services.new_files import Kept, bytes_in, enter_place, keep_files
 from db.clock import utc_now
@@ -76,25 +76,14 @@ async def create_upload(
     return shown(upload, rules)
 
 
+def incoming(upload: Upload) -> Key:
+    """Return where the bytes of an upload come in that a client writes into the bucket itself."""
+    return Key(upload.workspace_id, upload.id)
+
+
 async def get_upload(uow: ReadUnit, actor: Actor, upload_id: UUID, *, rules: FileRules) -> UploadRead:
     """Return how far an upload of the caller's is."""
-    return shown(await _own(uow, actor, upload_id), rules)
-
-
-async def complete_upload(uow: ReadUnit, actor: Actor, upload_id: UUID) -> File:
-    """Return the file that came of an upload of the caller's.
-
-    Raises:
-        AppError: CONFLICT if its bytes are not all there.
-    """
-    upload = await _own(uow, actor, upload_id)
-    if upload.completed_at is None:
-        raise conflict(
-            f"{upload.received} of {upload.size} bytes have arrived: send the others to the upload's url.",
-            received=upload.received,
-            size=upload.size,
-        )
-    return await get_file(uow, actor, upload_id)
+    return shown(await own_upload(uow, actor, upload_id), rules)
 
 
 @idempotent
@@ -110,7 +99,7 @@ async def delete_upload(
     # Whoever waits for its turn in a workspace must hold no connection meanwhile.
     await uow.session.release()
     await access.enter(uow, owner, uploads.workspace_of(upload_id), Permission.READ, what="upload")
-    await _forget(uow, await _own(uow, owner, upload_id))
+    await _forget(uow, await own_upload(uow, owner, upload_id))
 
 
 async def purge_upload(uow: UnitOfWork, actor: Actor, upload_id: UUID) -> bool:
@@ -137,7 +126,7 @@ async def bear(uow: ReadUnit, actor: Actor, upload_id: UUID, ticket: str | None,
         AppError: UNAUTHENTICATED if the ticket does not count, and NOT_FOUND without the upload or if it has expired.
     """
     if ticket is None:
-        return Bearer(await _own(uow, actor, upload_id), require_user(actor))
+        return Bearer(await own_upload(uow, actor, upload_id), require_user(actor))
     try:
         is_for_it = rules.tickets.read(ticket) == upload_id
     except SealError:
@@ -175,7 +164,7 @@ async def open_upload(uow: UnitOfWork, actor: Actor, upload_id: UUID) -> Upload:
         AppError: NOT_FOUND if it is gone or has expired; CONFLICT if it is complete.
     """
     await access.enter(uow, actor, uploads.workspace_of(upload_id), Permission.WRITE, what="upload")
-    upload = await _own(uow, actor, upload_id)
+    upload = await own_upload(uow, actor, upload_id)
     refuse_complete(upload)
     return upload
 
@@ -193,11 +182,17 @@ def refuse_complete(upload: Upload) -> None:
 def shown(upload: Upload, rules: FileRules) -> UploadRead:
     """Return an upload as its owner sees it."""
     status = FileStatus.PENDING if upload.completed_at is None else FileStatus.READY
+    url, headers = rules.tickets.address(upload.id), []
+    # A client of tus speaks to us, and nothing needs no bucket.
+    if rules.signer is not None and upload.tus_metadata is None and upload.size:
+        url = rules.signer.writing(incoming(upload), upload.size, upload.expires_at - utc_now())
+    else:
+        headers.append(UploadHeader(name="Content-Type", value=upload.declared_media_type or _ANY_TYPE))
     return UploadRead(
         id=upload.id,
-        url=rules.tickets.address(upload.id),
+        url=url,
         method=PUT,
-        headers=[UploadHeader(name="Content-Type", value=upload.declared_media_type or _ANY_TYPE)],
+        headers=headers,
         size=upload.size,
         received=upload.received,
         expires_at=upload.expires_at,
@@ -205,7 +200,12 @@ def shown(upload: Upload, rules: FileRules) -> UploadRead:
     )
 
 
-async def _own(uow: ReadUnit, actor: Actor, upload_id: UUID) -> Upload:
+async def own_upload(uow: ReadUnit, actor: Actor, upload_id: UUID) -> Upload:
+    """Return an upload of the caller's that has not expired.
+
+    Raises:
+        AppError: NOT_FOUND.
+    """
     upload = await uploads.find(uow.session, actor.scope(), upload_id)
     if upload is None or upload.owner_id != actor.user_id or upload.expires_at <= utc_now():
         raise _no_upload()

@@ -11,7 +11,9 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import select
 
+from api.config import load_settings
 from api.core.files.store import FileStore, Key, StoreError
+from api.kept_secret import SettingsError
 from api.services.work.checking_files import GRACE, check_files, report
 from db.engine import Database
 from db.models import Blob
@@ -23,7 +25,7 @@ from tests.errors.captured_log import captured_log
 from tests.live import free_port
 from tests.transfer.command import twofold
 
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 async def piece(content: bytes = b"x") -> AsyncIterator[bytes]:
@@ -45,6 +47,7 @@ def path_of(app: FastAPI, key: Key) -> Path:
     return folder / str(key)
 
 
+@SQLITE
 async def test_bytes_without_a_row_go_once_no_upload_can_be_theirs(app: FastAPI, world: World) -> None:
     store: FileStore = app.state.file_rules.store
     database: Database = app.state.database
@@ -71,6 +74,7 @@ async def test_bytes_without_a_row_go_once_no_upload_can_be_theirs(app: FastAPI,
     assert (await check_files(database, store, grace=timedelta(0))).removed == 1
 
 
+@SQLITE
 async def test_rows_without_bytes_are_reported_and_stay(app: FastAPI, world: World) -> None:
     gone, short, whole = [await key_of(app, world, content) for content in (b"gone", b"short", b"whole")]
     path_of(app, gone).unlink()
@@ -89,6 +93,7 @@ async def test_rows_without_bytes_are_reported_and_stay(app: FastAPI, world: Wor
     assert await all_rows(app) == before
 
 
+@SQLITE
 async def test_the_command_tells_what_it_found(app: FastAPI, world: World, tmp_path: Path, database_url: str) -> None:
     settings: dict[str, Any] = {"DATABASE_URL": database_url, "DATA_DIR": str(tmp_path), "SECRET_KEY": SECRET}
     key, other = [await key_of(app, world, content) for content in (b"one", b"two")]
@@ -119,6 +124,7 @@ async def test_the_command_tells_what_it_found(app: FastAPI, world: World, tmp_p
         assert ended.err.endswith("make it usable, or correct FILES_URL.\n")
 
 
+@SQLITE
 async def test_a_store_that_does_not_answer_ends_the_check_and_nothing_is_removed(app: FastAPI, world: World) -> None:
     await key_of(app, world, b"x")
     nowhere = FileStore(f"s3://key:secret@b?endpoint=http://127.0.0.1:{free_port()}&region=x", Path())
@@ -126,3 +132,24 @@ async def test_a_store_that_does_not_answer_ends_the_check_and_nothing_is_remove
     with pytest.raises(StoreError):
         await check_files(app.state.database, nowhere)
     assert await all_rows(app) == before
+
+
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [
+        ("", "it is for a bucket, and FILES_URL names none."),
+        ("file:///srv/files", "it is for a bucket, and FILES_URL names none."),
+        ("s3://bucket", "it needs a key and its secret, in FILES_URL or as AWS_ACCESS_KEY_ID and "),
+    ],
+)
+def test_clients_are_sent_only_to_a_bucket_whose_key_is_known(
+    monkeypatch: pytest.MonkeyPatch, url: str, problem: str
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("FILES_DIRECT", "true")
+    if url:
+        monkeypatch.setenv("FILES_URL", url)
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert str(caught.value).startswith(f"The setting FILES_DIRECT is not valid: {problem}")

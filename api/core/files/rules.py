@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from api.core.errors import AppError, ErrorCode
 from api.core.files.kinds import matches
 from api.core.files.links import Links
+from api.core.files.signing import Signer
 from api.core.files.store import FileStore
 from api.core.files.upload_tickets import UploadTickets
 
@@ -24,6 +25,8 @@ class FileRules:
     links: Links
     thumbnail_links: Links
     tickets: UploadTickets
+    signer: Signer | None
+    """Signs addresses of the bucket, if clients are to read and write there themselves."""
     max_size: int
     max_files: int
     quota: int

@@ -100,7 +100,7 @@ class FileStore:
             if parts.scheme == "file":
                 self.folder = _folder_of(url)
             else:
-                self.folder, self._bucket = None, _bucket(url)
+                self.folder, self._bucket = None, _store_of(read_bucket(url))
         self.where = str(self.folder) if self.folder is not None else f"the bucket {urlsplit(url or '').hostname}"
 
     @property
@@ -279,7 +279,28 @@ def _folder_of(url: str) -> Path:
     return path
 
 
-def _bucket(url: str) -> S3Store:
+@dataclass(frozen=True)
+class Bucket:
+    """A bucket of something that speaks S3, and how it is reached."""
+
+    name: str
+    prefix: str | None
+    endpoint: str | None
+    region: str | None
+    key: str | None
+    secret: str | None
+
+    def path(self, key: Key) -> str:
+        """Return the path of bytes in it."""
+        return f"{self.prefix}/{key}" if self.prefix else str(key)
+
+
+def read_bucket(url: str) -> Bucket:
+    """Return the bucket that a URL names.
+
+    Raises:
+        ValueError: the URL is not valid, with what is wrong with it.
+    """
     parts = urlsplit(url)
     if parts.scheme != "s3" or not parts.hostname:
         raise ValueError("it must be s3:// and the name of a bucket, or file:// and an absolute path")
@@ -291,10 +312,17 @@ def _bucket(url: str) -> S3Store:
         raise ValueError("the endpoint must begin with http:// or https://")
     if (parts.username is None) is not (parts.password is None):
         raise ValueError("it must name a key and its secret, or neither of them")
-    given = {"endpoint": endpoint, "region": options.get("region")}
-    if parts.username is not None and parts.password is not None:
-        given |= {"access_key_id": unquote(parts.username), "secret_access_key": unquote(parts.password)}
+    key, secret = [None if part is None else unquote(part) for part in (parts.username, parts.password)]
+    return Bucket(parts.hostname, unquote(parts.path).strip("/") or None, endpoint, options.get("region"), key, secret)
+
+
+def _store_of(bucket: Bucket) -> S3Store:
+    given = {
+        "endpoint": bucket.endpoint,
+        "region": bucket.region,
+        "access_key_id": bucket.key,
+        "secret_access_key": bucket.secret,
+    }
     config: Any = {name: value for name, value in given.items() if value is not None}
-    patience = _PATIENCE | {"allow_http": endpoint is not None and endpoint.startswith("http://")}
-    prefix = unquote(parts.path).strip("/") or None
-    return S3Store(parts.hostname, prefix=prefix, config=config, client_options=patience, retry_config=_RETRIES)
+    patience = _PATIENCE | {"allow_http": (bucket.endpoint or "").startswith("http://")}
+    return S3Store(bucket.name, prefix=bucket.prefix, config=config, client_options=patience, retry_config=_RETRIES)

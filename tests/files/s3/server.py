@@ -23,13 +23,18 @@ def _install(folder: Path) -> None:
     run_installer([uv, "pip", "install", "--quiet", "--python", python, "-r", str(REQUIREMENTS)], folder)
 
 
+async def s3_python() -> Path:
+    """Return the Python of the server, whose environment has the library of those who made S3."""
+    try:
+        return await asyncio.to_thread(installed_once, REQUIREMENTS, _install) / "bin" / "python"
+    except PackageError as error:
+        go_without(error)
+
+
 @asynccontextmanager
 async def s3_server() -> AsyncIterator[str]:
     """Run the server around a block, with an empty bucket, and yield its address."""
-    try:
-        python = await asyncio.to_thread(installed_once, REQUIREMENTS, _install) / "bin" / "python"
-    except PackageError as error:
-        go_without(error)
+    python = await s3_python()
     port = free_port()
     address = f"http://127.0.0.1:{port}"
     quiet = asyncio.subprocess.DEVNULL
