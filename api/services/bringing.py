@@ -100,7 +100,7 @@ async def complete_upload(database: Database, actor: Actor, upload_id: UUID, *, 
             size=upload.size,
         )
     # What comes in by a signature may be written again and again until that expires: the file has bytes of its own.
-    chunks = _exactly(rules.store.read(incoming(upload), 0, there), upload)
+    chunks = _exactly(_read([(incoming(upload), there)], rules), upload)
     try:
         file = await _keep_whole(database, Bearer(upload, require_user(actor)), chunks, rules)
     except AppError as error:
@@ -248,7 +248,8 @@ async def _note(database: Database, bearer: Bearer, parts: Sequence[UploadPart],
     if sum(part.size for part in earlier) != parts[0].start:
         raise _other_offset(upload)
     try:
-        await _keep_whole(database, bearer, _bytes_of([*earlier, *parts], rules), rules)
+        places = [(_key(part), part.size) for part in (*earlier, *parts)]
+        await _keep_whole(database, bearer, _read(places, rules), rules)
     except AppError as error:
         if error.code in (ErrorCode.VALIDATION_ERROR, ErrorCode.UNSUPPORTED_MEDIA_TYPE):
             async with database.write(bearer.actor.id) as uow:
@@ -272,13 +273,15 @@ async def _note_parts(uow: UnitOfWork, bearer: Bearer, parts: Sequence[UploadPar
     return Progress(upload.received, upload.expires_at)
 
 
-async def _bytes_of(parts: Sequence[UploadPart], rules: FileRules) -> AsyncGenerator[bytes, None]:
+async def _read(places: Sequence[tuple[Key, int]], rules: FileRules) -> AsyncGenerator[bytes, None]:
+    """Yield what is in the store at some places, one after the other."""
     try:
-        for part in parts:
-            async for piece in rules.store.read(_key(part), 0, part.size):
+        for key, size in places:
+            async for piece in rules.store.read(key, 0, size):
                 yield piece
     except BytesMissingError as error:
-        raise conflict("Parts of the upload are gone: begin it anew.") from error
+        # Somebody has given it up meanwhile, or completed it.
+        raise conflict("What had arrived of the upload is gone: send it again.") from error
 
 
 async def _exactly(chunks: AsyncIterator[bytes], upload: Upload) -> AsyncGenerator[bytes, None]:

@@ -119,6 +119,17 @@ async def test_said_twice_at_once_it_is_one_file(direct: Direct) -> None:
     assert len(await stored(direct.app)) == 1
 
 
+async def test_what_goes_while_it_is_made_a_file_is_no_fault(direct: Direct, monkeypatch: pytest.MonkeyPatch) -> None:
+    upload = await direct.promise()
+
+    async def was_there(_key: object) -> int:
+        return len(CONTENT)
+
+    monkeypatch.setattr(direct.app.state.file_rules.store, "size_of", was_there)
+    async with refused(direct.rest, "CONFLICT"):
+        await direct.complete(upload)
+
+
 async def test_what_a_client_of_tus_sends_and_nothing_at_all_come_here(direct: Direct) -> None:
     own = {"Authorization": f"Bearer {direct.world.editor.token}"}
     told = await direct.client.post("/api/tus", headers=begun(len(CONTENT)).headers | own)
