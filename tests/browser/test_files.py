@@ -1,17 +1,21 @@
 """What a browser makes of files that it gets by a link."""
 
 import io
+import json
+import re
 import struct
 import wave
 import zlib
+from pathlib import Path
 
 from playwright.async_api import Page
 
-from tests.browser.visit import open_app
+from tests.browser.visit import Visit, open_app
 from tests.chaos.waiting import until
 from tests.clients.caller import Caller, calling
 from tests.live import LiveServer
 
+README = Path(__file__).parents[2] / "README.md"
 APP = "http://localhost:3000"
 """Another origin, of an app that needs no server here."""
 
@@ -88,3 +92,27 @@ async def test_a_page_with_a_script_is_saved_and_not_opened(page: Page, live_ser
             await page.evaluate("(address) => { location.href = address; }", link)
         assert (await (await saved.value).path()).read_bytes() == content
         assert page.url.startswith(APP)
+
+
+async def test_what_the_readme_asks_of_files_works_in_graphiql(visit: Visit) -> None:
+    await visit.open()
+    await visit.sign_in_as_admin()
+    async with calling(visit.server) as caller:
+        file = await caller.upload("a.png", picture())
+    chapter = README.read_text().partition("\n## Files\n")[2].partition("\n## ")[0]
+    documents = [text.replace('\\"', '"') for text in re.findall(r'"query": "(.+)"}\'', chapter)]
+    assert len(documents) == 4
+    for text in documents:
+        document = text.replace("'$FILE'", file["id"])
+        await visit.page.evaluate(
+            "(text) => document.querySelector('.graphiql-query-editor .CodeMirror').CodeMirror.setValue(text)", document
+        )
+        async with visit.page.expect_response(lambda answer: answer.url.endswith("/graphql")) as answered:
+            await visit.page.get_by_role("button", name="Execute query").click()
+        answer = await (await answered.value).json()
+        assert "errors" not in answer, document
+        for url in re.findall(r'"(/api/files/[^"]+)"', json.dumps(answer)):
+            found = await visit.page.request.get(visit.server.url + url)
+            # The thumbnail is made by a worker, and here is none.
+            assert found.status == (404 if "/thumbnail?" in url else 200)
+    assert visit.problems == []
