@@ -93,3 +93,28 @@ async def test_what_comes_in_pieces_goes_on_where_it_counts(database_url: str, t
             assert (await client.get(f"{server.url}/api/files/{file['id']}/content")).content == CONTENT
             await check(database_url, tmp_path)
             assert (await check(database_url, tmp_path)).startswith("Checked 1, removed 0")
+
+
+@pytest.mark.parametrize(
+    ("database_url", "step"),
+    [("sqlite", "before the commit"), ("postgresql", "after the commit")],
+    indirect=["database_url"],
+)
+async def test_what_a_client_wrote_into_the_bucket_becomes_one_file(
+    database_url: str, tmp_path: Path, files_url: str, step: str
+) -> None:
+    port, direct = free_port(), {"FILES_URL": files_url, "FILES_DIRECT": "true"}
+    async with httpx.AsyncClient(follow_redirects=True) as client:
+        async with serve(database_url, tmp_path, port=port, program=DYING, DIE=step, **direct) as server:
+            await sign_in(client, server)
+            promised = await client.post(f"{server.url}/api/uploads", json={"name": "a.txt", "size": len(CONTENT)})
+            assert (await client.put(promised.json()["url"], content=CONTENT, headers={"Authorization": ""})).is_success
+            complete = f"{server.url}/api/uploads/{promised.json()['id']}/complete"
+            assert await failed(client.post(complete))
+            assert await server.process.wait() == -9
+        async with serve(database_url, tmp_path, port=port, **direct) as server:
+            await sign_in(client, server)
+            [first, second] = [(await client.post(complete)).raise_for_status().json() for _ in range(2)]
+            assert first == second
+            assert (await client.get(f"{server.url}/api/files")).json()["data"] == [first]
+            assert (await client.get(f"{server.url}/api/files/{first['id']}/content")).content == CONTENT
