@@ -22,6 +22,8 @@ from api.services.workspaces import update_workspace
 from db.errors import DatabaseUnavailableError
 from graphql_schema.door.shared_results import SharedResults
 from tests.doors.people import Person, World
+from tests.doors.uploading import add_file
+from tests.files.pictures import picture
 from tests.streams.subscribing import PATIENCE_SECONDS, Subscriber, subscribed
 
 SELECTION = "{ seq kind effect item { id title owner { name } messages(first: 2) { nodes { body } } } actor { name } }"
@@ -175,6 +177,15 @@ async def test_a_personal_field_is_seen_with_the_subscribers_own_eyes(app: FastA
         seen = [(await subscriber.event())["workspace"] for subscriber in subscribers]
     assert seen == [{"name": "Field", "role": role} for role in ("ADMIN", "EDITOR", "VIEWER")]
     assert app.state.shared_results.executions == 0
+
+
+async def test_an_address_of_a_thumbnail_is_the_subscribers_own(app: FastAPI, world: World) -> None:
+    query = "subscription($w: UUID!) { changes(workspaceId: $w) { kind file { name thumbnailUrl } } }"
+    async with all_subscribed(app, [world.admin, world.viewer], query, w=str(world.workspace)) as subscribers:
+        await add_file(app, world.editor, picture(), workspace_id=world.workspace)
+        urls = [(await subscriber.event())["file"]["thumbnailUrl"] for subscriber in subscribers]
+    links = [app.state.file_rules.thumbnail_links.read(url.partition("&link=")[2]) for url in urls]
+    assert [link.user_id for link in links] == [world.admin.id, world.viewer.id]
 
 
 async def test_a_persons_items_elsewhere_stay_invisible(app: FastAPI, world: World) -> None:
