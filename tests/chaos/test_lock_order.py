@@ -314,7 +314,7 @@ def test_every_writing_operation_is_raced() -> None:
     nobody = Person(uuid4(), "", "", "", uuid4(), uuid4(), SYSTEM)
     world = World(uuid4(), nobody, nobody, nobody, nobody, nobody)
     places = (uuid4(), uuid4(), uuid4(), uuid4(), uuid4())
-    scene = Scene(world, *places, nobody, "", uuid4(), uuid4(), uuid4(), "", *(uuid4() for _ in range(4)))
+    scene = Scene(world, *places, nobody, "", uuid4(), uuid4(), uuid4(), "", *(uuid4() for _ in range(5)))
     assert {operation for operation, *_ in scene.calls()} == WRITING
     assert set(operations()) >= NO_WRITES | APART
 

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from tests.clients.caller import Caller, calling
+from tests.clients.caller import Caller, calling, calling_anew
 from tests.clients.conftest import StartNode
 from tests.clients.node import NodeClient
 from tests.live import LiveServer, free_port, serve
@@ -67,7 +67,7 @@ async def test_it_goes_on_when_the_server_was_killed_and_nothing_is_left_over(
 async def test_a_new_program_goes_on_where_another_one_stopped(
     start_node: StartNode, live_server: LiveServer, tmp_path: Path
 ) -> None:
-    async with calling(live_server) as caller:
+    async with calling_anew(live_server) as caller:
         async with start_node(SCRIPT) as node:
             start(node, live_server, caller, pauseAt=4)
             await node.until(lambda: {"paused": True} in node.reports)

@@ -37,6 +37,9 @@ ENDLESS = "/api/me/stream"
 """Whoever may ask for it gets an answer that does not end: what it tells is the subject of the tests of streams."""
 
 
+schemathesis.serializer.alias("application/offset+octet-stream", "application/octet-stream")
+
+
 class Target:
     """A running application and a client that is signed in, on an event loop of their own."""
 
