@@ -1,5 +1,6 @@
 """The process that makes thumbnails: what it makes of good pictures, of bad ones, and when it is not to be trusted."""
 
+import asyncio
 import io
 import json
 import os
@@ -9,7 +10,7 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from api.core.files import shrink, thumbnails
 from api.core.files.store import StoreError
@@ -68,7 +69,8 @@ async def test_a_large_one_is_made_as_small_as_is_asked() -> None:
 @pytest.mark.parametrize(("width", "height"), [(400, 200), (5000, 2500)])
 async def test_it_is_upright_and_does_not_tell_where_it_was_taken(width: int, height: int) -> None:
     for kind in ("JPEG", "PNG", "WEBP"):
-        content = picture(kind, width, height, exif=told(orientation=6), comment=SECRET)
+        colours = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+        content = picture(kind, width, height, exif=told(orientation=6), comment=SECRET, icc_profile=colours)
         assert SECRET.encode() in content
         found = await shrunk(content)
         image = found["contain-64"]
@@ -81,6 +83,10 @@ async def test_it_is_upright_and_does_not_tell_where_it_was_taken(width: int, he
         made = await Shrinker().shrink(pieces(content))
         assert SECRET.encode() not in made.content
         assert b"EXIF" not in made.content.upper()
+
+
+async def test_as_many_pixels_as_may_be_are_not_too_many() -> None:
+    assert (await shrunk(bomb(7000, 7000)))["contain-1024"].size == (1024, 1024)
 
 
 async def test_what_shines_through_does_so_still() -> None:
@@ -109,6 +115,7 @@ BAD = {
     "the beginning of one": JPEG[:20],
     "one whose end is lost": picture("PNG")[:-40],
     "too many pixels": bomb(100_000, 100_000),
+    "a few too many": bomb(7100, 7100),
     "too many of them in one line": bomb(2_000_000_000, 1),
     "fewer than it says": bomb(6000, 40_000),
     "text": b"GIF89a" + b"x" * 1000,
@@ -145,6 +152,7 @@ def say(text: str, content: str = "") -> str:
 PROGRAMS = {
     "says nothing": "",
     "ends badly": "import sys; sys.exit(1)",
+    "ends badly after all": say(json.dumps(LISTED), "abcdef") + "; sys.exit(1)",
     "is killed": "import os; os.kill(os.getpid(), 9)",
     "babbles": "while True: print('x' * 10_000)",
     "is no JSON": say("[{]"),
@@ -167,8 +175,11 @@ async def test_a_process_that_was_taken_over_is_not_believed(
     program = tmp_path / "program.py"
     program.write_text(PROGRAMS[what])
     monkeypatch.setattr(thumbnails, "_PROGRAM", program)
-    with pytest.raises(PictureError):
-        await Shrinker().shrink(pieces(JPEG))
+    # It is not the clock that ends it.
+    monkeypatch.setattr(thumbnails, "SECONDS", 10**6)
+    async with asyncio.timeout(60):
+        with pytest.raises(PictureError):
+            await Shrinker().shrink(pieces(JPEG))
 
 
 async def test_one_that_says_what_it_should_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

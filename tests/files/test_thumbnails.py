@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -11,6 +12,7 @@ import pytest
 from fastapi import FastAPI
 
 from api.core.files.store import Key
+from api.core.files.thumbnails import Shrinker
 from api.schemas.jobs import MakeThumbnails
 from api.server.working import tools_of
 from api.services.jobs import enqueue
@@ -52,8 +54,16 @@ class Wanted:
         tools = tools_of(app.state.settings, app.state.database)
         while self.works:
             work = self.works.pop(0)
-            for _ in range(2):
-                await make_thumbnails(tools, uuid4(), work)
+            await make_thumbnails(tools, uuid4(), work)
+            await make_thumbnails(replace(tools, shrinker=_Unwanted()), uuid4(), work)
+
+
+class _Unwanted(Shrinker):
+    """What must not be asked."""
+
+    async def shrink(self, pieces: Any) -> Any:
+        """Complain."""
+        raise AssertionError(pieces)
 
 
 @pytest.fixture
@@ -185,13 +195,16 @@ async def test_of_a_picture_that_has_just_come_it_is_waited_for(
 
 
 async def test_of_what_is_broken_or_no_picture_there_is_none(
-    app: FastAPI, rest: Door, client: httpx.AsyncClient, world: World, wanted: Wanted
+    app: FastAPI, rest: Door, client: httpx.AsyncClient, world: World, wanted: Wanted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text, broken = await make_file(rest, world), await make_picture(rest, world, PICTURE[: len(PICTURE) // 2])
     assert len(wanted.works) == 1
     await wanted.make(app)
+    # Nobody waits for what cannot come.
+    monkeypatch.setattr("api.services.files.TRIES", 10**9)
     for file in (text, broken):
-        answer = await get(client, file, world.viewer.token)
+        async with asyncio.timeout(30):
+            answer = await get(client, file, world.viewer.token)
         assert (answer.status_code, answer.json()["error"]["code"]) == (404, "NOT_FOUND")
     [row] = (await take_rows(app, "thumbnails"))["thumbnails"]
     assert (row["stored_id"], row["parts"]) == (None, {})
