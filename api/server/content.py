@@ -68,7 +68,7 @@ async def answer_with(
         "Content-Disposition": disposition(file.name, inline=is_inline(file.media_type)),
         "Content-Security-Policy": POLICY,
     }
-    ranges = None if signer else _wanted(request, state, file.size)
+    ranges = _wanted(request, state, file.size)
     if await store.size_of(content.key) != file.size:
         logger.error("the bytes of a file are lost", file=str(file.id), key=str(content.key))
         raise AppError(ErrorCode.INTERNAL_ERROR, "The bytes of this file are lost. It has been logged.")

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
-from uuid import UUID
 
 import httpx
 import pytest
@@ -62,6 +61,8 @@ async def test_who_may_read_a_file_is_sent_to_the_bucket(direct: Direct) -> None
     part = await direct.bucket.get(answer.headers["location"], headers={"Range": "bytes=4-5"})
     assert (part.status_code, part.content) == (206, CONTENT[4:6])
     # What needs no bytes is answered here.
+    too_far = await direct.client.get(path, headers=own | {"Range": "bytes=99-"})
+    assert (too_far.status_code, too_far.headers["content-range"]) == (416, f"bytes */{len(CONTENT)}")
     head = await direct.client.head(path, headers=own)
     assert (head.status_code, head.headers["content-length"]) == (200, str(len(CONTENT)))
     known = await direct.client.get(path, headers=own | {"If-None-Match": head.headers["etag"]})
@@ -106,8 +107,13 @@ async def test_what_is_not_as_promised_becomes_no_file(direct: Direct) -> None:
         assert (await direct.bucket.put(upload["url"], content=content)).is_success
         with pytest.raises(Exception, match=r"VALIDATION_ERROR|PAYLOAD_TOO_LARGE"):
             await direct.complete(upload)
+    of_any_sum = await direct.promise()
+    for content in (CONTENT[:-1], CONTENT + b"x"):
+        assert (await direct.bucket.put(of_any_sum["url"], content=content)).is_success
+        with pytest.raises(Exception, match=r"VALIDATION_ERROR|PAYLOAD_TOO_LARGE"):
+            await direct.complete(of_any_sum)
     assert (await take_rows(direct.app, "files", "blobs")) == {"files": [], "blobs": []}
-    assert [key.blob_id for key in await stored(direct.app)] == [UUID(upload["id"])]
+    assert {str(key.blob_id) for key in await stored(direct.app)} == {upload["id"], of_any_sum["id"]}
 
 
 async def test_said_twice_at_once_it_is_one_file(direct: Direct) -> None:
