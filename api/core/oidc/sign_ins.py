@@ -9,7 +9,6 @@ somebody else to open the address at which a sign-in of their own ends has a `st
 """
 
 import base64
-import binascii
 import hashlib
 import hmac
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from api.core.derived_keys import derived_key
+from api.core.seals import SealError, Seals
 
 PREFIX = "tfo_"
 """What scanners for leaked secrets know it by."""
@@ -24,7 +24,7 @@ PREFIX = "tfo_"
 LIFETIME = timedelta(minutes=10)
 """Long enough to sign in at the provider, with a second step there."""
 
-_ID, _MOMENT, _PLACE, _SEAL = 16, 8, 16, 32
+_ID, _MOMENT, _PLACE = 16, 8, 16
 
 
 class SignInError(Exception):
@@ -50,8 +50,9 @@ class SignIns:
     """Makes and reads sign-ins with one secret."""
 
     def __init__(self, secret: str) -> None:
-        self._seal, self._state, self._nonce, self._verifier = (
-            derived_key(secret, f"oidc {purpose}".encode()) for purpose in ("seal", "state", "nonce", "verifier")
+        self._seals = Seals(secret, b"oidc seal", PREFIX)
+        self._state, self._nonce, self._verifier = (
+            derived_key(secret, f"oidc {purpose}".encode()) for purpose in ("state", "nonce", "verifier")
         )
 
     def begin(self, sign_in_id: UUID, redirect_uri: str, now: datetime) -> SignIn:
@@ -65,30 +66,21 @@ class SignIns:
             SignInError: it is none of ours, or has expired.
         """
         try:
-            data = base64.urlsafe_b64decode(text.removeprefix(PREFIX))
-        except (binascii.Error, ValueError) as error:
+            body = self._seals.open(text)
+        except SealError as error:
             raise SignInError from error
-        if len(data) != _ID + _MOMENT + _PLACE + _SEAL:
-            raise SignInError
-        expires = int.from_bytes(data[_ID : _ID + _MOMENT])
-        sealed = data[:_ID], expires, data[_ID + _MOMENT : -_SEAL]
-        if not hmac.compare_digest(self._sealed(*sealed).encode(), text.encode(errors="surrogatepass")):
-            raise SignInError
-        sign_in = self._of(UUID(bytes=sealed[0]), expires, sealed[2])
+        expires = int.from_bytes(body[_ID : _ID + _MOMENT])
+        sign_in = self._of(UUID(bytes=body[:_ID]), expires, body[_ID + _MOMENT :])
         if sign_in.expires_at <= now:
             raise SignInError
         return sign_in
 
     def _of(self, sign_in_id: UUID, expires: int, place: bytes) -> SignIn:
-        text = self._sealed(sign_in_id.bytes, expires, place)
+        text = self._seals.seal(sign_in_id.bytes + expires.to_bytes(_MOMENT) + place)
         state, nonce, verifier = (
             _text(hmac.digest(key, text.encode(), "sha256")) for key in (self._state, self._nonce, self._verifier)
         )
         return SignIn(text, sign_in_id, datetime.fromtimestamp(expires, UTC), place, state, nonce, verifier)
-
-    def _sealed(self, sign_in_id: bytes, expires: int, place: bytes) -> str:
-        body = sign_in_id + expires.to_bytes(_MOMENT) + place
-        return PREFIX + _text(body + hmac.digest(self._seal, body, "sha256"))
 
 
 def place_of(redirect_uri: str) -> bytes:
