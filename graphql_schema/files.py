@@ -7,7 +7,7 @@ import strawberry
 from api.core.files.thumbnails import Fit
 from api.schemas import files as schemas
 from api.schemas.files import DEFAULT_SIZE, SIZES_TEXT, FileSort
-from api.services import files, items, messages, users, workspaces
+from api.services import file_links, files, items, messages, thumbnails, users, workspaces
 from db.models import File as FileRow
 from db.models import Item as ItemRow
 from db.models import Message as MessageRow
@@ -75,7 +75,7 @@ class File(Node):
         ] = Fit.CONTAIN,
     ) -> str | None:
         """Return the address of a thumbnail."""
-        return files.thumbnail_url(info.context.actor, root, fit, size, rules=info.context.file_rules)
+        return thumbnails.thumbnail_url(info.context.actor, root, fit, size, rules=info.context.file_rules)
 
     @strawberry.field(description="Who uploaded it.", graphql_type=LazyUser)
     async def owner(self, root: strawberry.Parent[FileRow], info: Info) -> UserRow | None:
@@ -148,7 +148,7 @@ class FileMutation:
         """Get a link."""
         data, rules = input.to_model(), info.context.file_rules
         async with info.context.read() as uow:
-            link = await files.create_download_link(uow, info.context.actor, id, data, rules=rules)
+            link = await file_links.create_download_link(uow, info.context.actor, id, data, rules=rules)
         return DownloadLink(**link.model_dump())
 
     @strawberry.mutation(

@@ -79,6 +79,11 @@ class UserActor(Actor):
         return str(self.id)
 
     @property
+    def key_id(self) -> UUID | None:
+        """The API key that it calls by, if it does."""
+        return None if self.key is None else self.key.id
+
+    @property
     def proof_id(self) -> UUID | None:
         """The session or API key that its right depends on, None if it needs neither."""
         return self.session_id if self.key is None else self.key.id

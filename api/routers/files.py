@@ -1,18 +1,15 @@
 """Files: their bytes come and go here, at the REST door alone."""
 
-from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Annotated, Any
 
 from fastapi import Query, Request, Response, status
 
-from api.core.actor import Actor
+from api.carrying import BINARY, carried, headed, send_in_turn
 from api.core.errors import ErrorCode
-from api.core.files import thumbnails
 from api.core.files.multipart import MEDIA_TYPE, parts
 from api.core.files.rules import MAX_FILES
-from api.core.streamed_bodies import stream_body
-from api.core.turns import Turns
+from api.core.files.thumbnails import MEDIA_TYPE as MEDIA_TYPE_OF_THUMBNAILS
 from api.dependencies import (
     Anyone,
     CurrentActor,
@@ -24,7 +21,6 @@ from api.dependencies import (
     Read,
     Write,
     caller_of,
-    charge_bytes,
     page_of,
 )
 from api.problems import documented
@@ -45,7 +41,7 @@ from api.schemas.files import (
 from api.schemas.scalars import Switch
 from api.server.content import ContentResponse, answer_with, answer_with_thumbnail
 from api.server.head import is_head
-from api.services import files, uploads
+from api.services import file_links, files, thumbnails, uploads
 from api.services.uploads import FormUpload
 
 router = resource_router("files")
@@ -87,21 +83,16 @@ _FORM: dict[str, Any] = {
     }
 }
 
-_BYTES = {"schema": {"type": "string", "contentMediaType": "application/octet-stream"}}
-_SENT = ("ETag", "Last-Modified", "Accept-Ranges", "Content-Disposition")
-
-
-def _headers(*names: str) -> dict[str, Any]:
-    # The tag of a file's bytes is not the version of its row.
-    known = {"ETag": "Content-ETag"}
-    return {"headers": {name: {"$ref": f"#/components/headers/{known.get(name, name)}"} for name in names}}
+# The tag of a file's bytes is not the version of its row.
+_TAG = {"ETag": "Content-ETag"}
+_SENT = ("Last-Modified", "Accept-Ranges", "Content-Disposition")
 
 
 _CONTENT: Responses = {
-    200: {"description": "All of its bytes.", "content": {"*/*": _BYTES}, **_headers(*_SENT)},
-    206: {"description": "Some of its bytes.", "content": {"*/*": _BYTES}, **_headers(*_SENT, "Content-Range")},
-    304: {"description": "You have it already.", **_headers("ETag", "Last-Modified", "Accept-Ranges")},
-    307: {"description": "They are in the bucket, at an address that counts for minutes.", **_headers("Location")},
+    200: {"description": "All of its bytes.", "content": {"*/*": BINARY}, **headed(*_SENT, **_TAG)},
+    206: {"description": "Some of its bytes.", "content": {"*/*": BINARY}, **headed(*_SENT, "Content-Range", **_TAG)},
+    304: {"description": "You have it already.", **headed("Last-Modified", "Accept-Ranges", **_TAG)},
+    307: {"description": "They are in the bucket, at an address that counts for minutes.", **headed("Location")},
     **documented(
         ErrorCode.FORBIDDEN, ErrorCode.NOT_FOUND, ErrorCode.PRECONDITION_FAILED, ErrorCode.RANGE_NOT_SATISFIABLE
     ),
@@ -111,10 +102,10 @@ _CONTENT: Responses = {
 _THUMBNAIL: Responses = {
     200: {
         "description": "The small picture.",
-        "content": {thumbnails.MEDIA_TYPE: _BYTES},
-        **_headers("ETag", "Last-Modified"),
+        "content": {MEDIA_TYPE_OF_THUMBNAILS: BINARY},
+        **headed("Last-Modified", **_TAG),
     },
-    304: {"description": "You have it already.", **_headers("ETag", "Last-Modified")},
+    304: {"description": "You have it already.", **headed("Last-Modified", **_TAG)},
     **documented(ErrorCode.FORBIDDEN, ErrorCode.NOT_FOUND),
 }
 
@@ -142,9 +133,7 @@ async def upload_files(
     """Upload files, for editors: all of them are kept, or none. Fields come before the files."""
     announced = request.headers.get("content-length", "")
     rules.check_length(int(announced) if announced.isdecimal() else None)
-    stream_body(request.scope)
-    turns: Turns = request.app.state.upload_turns
-    async with turns.turn(caller_of(request, actor)), aclosing(_taken(request, actor)) as body:
+    async with carried(request, actor) as body:
         form = parts(body, request.headers.get("content-type"), max_files=rules.max_files)
         async with aclosing(form):
             upload = FormUpload(caller_of(request, actor), form, idempotency_key)
@@ -193,15 +182,13 @@ async def get_file_content(
     if query.link is None:
         content = await files.get_file_content(uow, actor, file_id)
     else:
-        content = await files.get_linked_content(uow, query.link, file_id, links=rules.links)
+        content = await file_links.get_linked_content(uow, query.link, file_id, links=rules.links)
     # The store may be slow, and holds no connection to the database meanwhile.
     await uow.session.release()
     # An address is signed for one method.
     signer = None if is_head(request.scope) else rules.signer
     answer = await answer_with(content, request.headers, rules.store, signer=signer)
-    if isinstance(answer, ContentResponse):
-        answer.body_iterator = _sent(request, actor, answer.body_iterator)
-    return answer
+    return send_in_turn(request, actor, answer) if isinstance(answer, ContentResponse) else answer
 
 
 @router.get("/files/{id}/thumbnail", responses=_THUMBNAIL, response_class=ContentResponse)
@@ -217,12 +204,10 @@ async def get_thumbnail(
 
     Without a token it takes a link. Of a picture that has just come it is waited for, a few seconds.
     """
-    found = await files.get_thumbnail(uow, actor, file_id, query.fit, query.w, link=query.link, rules=rules)
+    found = await thumbnails.get_thumbnail(uow, actor, file_id, query.fit, query.w, link=query.link, rules=rules)
     await uow.session.release()
     answer = answer_with_thumbnail(found, request.headers, rules.store, by_link=query.link is not None)
-    if isinstance(answer, ContentResponse):
-        answer.body_iterator = _sent(request, actor, answer.body_iterator)
-    return answer
+    return send_in_turn(request, actor, answer) if isinstance(answer, ContentResponse) else answer
 
 
 @router.post("/files/{id}/download-link", responses=CHANGING)
@@ -230,7 +215,7 @@ async def create_download_link(
     file_id: Id, data: DownloadLinkCreate, uow: Read, actor: CurrentActor, rules: InstalledFileRules
 ) -> DownloadLink:
     """Get a link with which anybody reads the bytes of a file for a while, as long as you may."""
-    return await files.create_download_link(uow, actor, file_id, data, rules=rules)
+    return await file_links.create_download_link(uow, actor, file_id, data, rules=rules)
 
 
 @router.patch("/files/{id}", responses=VERSIONED | TAGGED)
@@ -262,28 +247,3 @@ async def restore_file(file_id: Id, uow: Write, actor: CurrentActor, response: R
     file = await files.restore_file(uow, actor, file_id)
     tag_version(response, file)
     return FileRead.model_validate(file)
-
-
-async def _taken(request: Request, actor: Actor) -> AsyncGenerator[bytes, None]:
-    """Yield a body as it comes, and let it be paid for."""
-    size = 0
-    try:
-        async for chunk in request.stream():
-            size += len(chunk)
-            yield chunk
-    finally:
-        charge_bytes(request, actor, size)
-
-
-async def _sent(request: Request, actor: Actor, pieces: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
-    """Yield bytes of a file when it is the caller's turn, and let them be paid for."""
-    size = 0
-    turns: Turns = request.app.state.download_turns
-    async with turns.turn(caller_of(request, actor)):
-        try:
-            async with aclosing(pieces):
-                async for piece in pieces:
-                    size += len(piece)
-                    yield piece
-        finally:
-            charge_bytes(request, actor, size)

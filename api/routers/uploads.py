@@ -1,19 +1,17 @@
 """Uploads with a ticket: promised at either door, and brought here, all at once or by tus 1.0."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator
 from datetime import datetime
 from email.utils import format_datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Depends, Header, Query, Request, Response, status
 from pydantic import ValidationError
 
+from api.carrying import BINARY, carried, headed
 from api.core.errors import AppError, ErrorCode, from_pydantic
 from api.core.files import tus
 from api.core.files.names import clean
-from api.core.streamed_bodies import stream_body
-from api.core.turns import Turns
 from api.dependencies import (
     Anyone,
     CurrentActor,
@@ -23,7 +21,6 @@ from api.dependencies import (
     Write,
     WriteAnew,
     caller_of,
-    charge_bytes,
     header_of,
 )
 from api.problems import documented
@@ -42,15 +39,8 @@ carrier = resource_router("files", takes_json=False)
 
 BEGIN = "/tus"
 _SPOKEN = documented(ErrorCode.PRECONDITION_FAILED)
-_BYTES = {"schema": {"type": "string", "contentMediaType": "application/octet-stream"}}
-
-
-def _headers(*names: str) -> dict[str, Any]:
-    return {"headers": {name: {"$ref": f"#/components/headers/{name}"} for name in names}}
-
-
-_STATE = _headers("Upload-Offset", "Upload-Length", "Upload-Expires")
-_NOTED: Responses = {204: {"description": "They are kept.", **_headers("Upload-Offset", "Upload-Expires")}}
+_STATE = headed("Upload-Offset", "Upload-Length", "Upload-Expires")
+_NOTED: Responses = {204: {"description": "They are kept.", **headed("Upload-Offset", "Upload-Expires")}}
 
 
 async def _bear(
@@ -128,14 +118,14 @@ async def delete_upload(
     "/uploads/{id}",
     status_code=status.HTTP_201_CREATED,
     responses=CHANGING | CREATED,
-    openapi_extra={"requestBody": {"required": True, "content": {"*/*": _BYTES}}},
+    openapi_extra={"requestBody": {"required": True, "content": {"*/*": BINARY}}},
 )
 async def put_upload(
     borne: Borne, request: Request, database: InstalledDatabase, rules: InstalledFileRules, response: Response
 ) -> FileRead:
     """Send all bytes of an upload at once; the answer is the file."""
     announced = request.headers.get("content-length", "")
-    async with _carried(request, borne) as chunks:
+    async with carried(request, borne.actor) as chunks:
         file = await bringing.put_upload(
             database, borne, chunks, announced=int(announced) if announced.isdecimal() else None, rules=rules
         )
@@ -148,7 +138,7 @@ async def put_upload(
     status_code=status.HTTP_204_NO_CONTENT,
     responses=CHANGING | documented(ErrorCode.CHECKSUM_MISMATCH) | _SPOKEN | _NOTED,
     dependencies=[speaks_tus],
-    openapi_extra={"requestBody": {"required": True, "content": {tus.OFFSET_TYPE: _BYTES}}},
+    openapi_extra={"requestBody": {"required": True, "content": {tus.OFFSET_TYPE: BINARY}}},
 )
 async def append_to_upload(
     borne: Borne,
@@ -169,7 +159,7 @@ async def append_to_upload(
     if header_of(request, "content-type") != tus.OFFSET_TYPE:
         raise AppError(ErrorCode.UNSUPPORTED_MEDIA_TYPE, f"Send the bytes as {tus.OFFSET_TYPE}.")
     expected = None if checksum is None else Checksum(*tus.read_checksum(checksum))
-    async with _carried(request, borne) as chunks:
+    async with carried(request, borne.actor) as chunks:
         progress = await bringing.append_to_upload(
             database, borne, chunks, offset=offset, checksum=expected, rules=rules
         )
@@ -191,7 +181,7 @@ async def get_tus(rules: InstalledFileRules) -> Response:
 @carrier.post(
     BEGIN,
     status_code=status.HTTP_201_CREATED,
-    responses=CHANGING | _SPOKEN | {201: _headers("Location", "Upload-Expires")},
+    responses=CHANGING | _SPOKEN | {201: headed("Location", "Upload-Expires")},
     dependencies=[speaks_tus],
 )
 async def begin_tus_upload(
@@ -237,25 +227,6 @@ def _read_promise(size: int, metadata: str | None) -> UploadCreate:
         return UploadCreate.model_validate(values | ({"media_type": kind} if kind else {}))
     except ValidationError as error:
         raise from_pydantic(error.errors(include_url=False)) from error
-
-
-@asynccontextmanager
-async def _carried(request: Request, bearer: Bearer) -> AsyncIterator[AsyncIterator[bytes]]:
-    """Hand out a body as it comes, when it is the turn of who promised it, who pays for it."""
-    stream_body(request.scope)
-    turns: Turns = request.app.state.upload_turns
-    async with turns.turn(bearer.actor.id), aclosing(_taken(request, bearer)) as chunks:
-        yield chunks
-
-
-async def _taken(request: Request, bearer: Bearer) -> AsyncGenerator[bytes, None]:
-    size = 0
-    try:
-        async for chunk in request.stream():
-            size += len(chunk)
-            yield chunk
-    finally:
-        charge_bytes(request, bearer.actor, size)
 
 
 async def _nothing() -> AsyncGenerator[bytes, None]:

@@ -17,7 +17,8 @@ from api.core.files.ranges import Range, UnsatisfiableError, Validators, parse
 from api.core.files.signing import Signer
 from api.core.files.store import FileStore
 from api.core.files.thumbnails import MEDIA_TYPE
-from api.services.files import Content, ThumbnailContent
+from api.services.files import Content
+from api.services.thumbnails import ThumbnailContent
 
 POLICY = "default-src 'none'; media-src 'self'; style-src 'unsafe-inline'; sandbox; frame-ancestors 'none'"
 """What a browser lets a file do that it shows: nothing, as a stranger to every page of ours."""

@@ -1,22 +1,17 @@
 """Files: reading them, and what becomes of them. How they come in is in `uploads`."""
 
-import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
-from api.core.actor import Actor, Anonymous, require_user
-from api.core.errors import AppError, conflict, forbidden, invalid, not_found, unauthenticated
-from api.core.files.links import Link, Links
-from api.core.files.rules import FileRules
+from api.core.actor import Actor
+from api.core.errors import AppError, conflict, forbidden, not_found
 from api.core.files.store import Key
-from api.core.files.thumbnails import Fit, Thumbnail, is_picture, name_of
 from api.core.pages import PageArguments
 from api.core.permissions import Permission, allows
-from api.core.seals import SealError
-from api.schemas.files import DownloadLink, DownloadLinkCreate, FileFilter, FileSort, FileUpdate, check_size
-from api.services import access, auth, log
+from api.schemas.files import FileFilter, FileSort, FileUpdate
+from api.services import access, log
 from api.services.attachments import forget_files
 from api.services.edits import Expected, apply, check_version, sent
 from api.services.idempotency import idempotent
@@ -25,12 +20,9 @@ from api.services.messages import get_message
 from db.clock import utc_now
 from db.models import ChangeKind, File, Member
 from db.paging import Page
-from db.repositories import files, items, thumbnails
+from db.repositories import files, items
 from db.repositories.files import FileCriteria
 from db.unit_of_work import ReadUnit, UnitOfWork
-
-TRIES, BETWEEN_SECONDS = 20, 0.25
-"""How often thumbnails are looked for that may be in the making, and how long is waited in between."""
 
 
 @dataclass(frozen=True)
@@ -41,17 +33,6 @@ class Content:
     key: Key
     by_link: bool = False
     """Whether it is a link that lets the caller read it."""
-
-
-@dataclass(frozen=True)
-class ThumbnailContent:
-    """A thumbnail, and where its bytes are."""
-
-    key: Key
-    part: Thumbnail
-    name: str
-    """Which no other bytes ever have."""
-    made_at: datetime
 
 
 async def get_file(uow: ReadUnit, actor: Actor, file_id: UUID) -> File:
@@ -66,105 +47,6 @@ async def get_file_content(uow: ReadUnit, actor: Actor, file_id: UUID) -> Conten
     """Return a file with the place of its bytes, for whoever may see it."""
     file = await get_file(uow, actor, file_id)
     return Content(file, Key(file.workspace_id, file.blob_id))
-
-
-async def create_download_link(
-    uow: ReadUnit, actor: Actor, file_id: UUID, data: DownloadLinkCreate, *, rules: FileRules
-) -> DownloadLink:
-    """Return a link with which anybody reads the bytes of a file, for whoever may.
-
-    It counts until it expires, and while who made it may read the file: as a member, with the same API key if there
-    is one, and while it is not in the trash.
-
-    Raises:
-        AppError: CONFLICT in the trash.
-    """
-    user = require_user(actor)
-    file = await get_file(uow, actor, file_id)
-    if file.deleted_at is not None:
-        raise in_trash("file")
-    expires_at = utc_now().replace(microsecond=0) + timedelta(seconds=data.expires_in)
-    key_id = None
-    if user.key is not None:
-        key_id, expires_at = user.key.id, min(expires_at, user.expires_at or expires_at)
-    link = Link(file.id, user.id, key_id, expires_at)
-    return DownloadLink(url=rules.links.address(link), expires_at=expires_at)
-
-
-def thumbnail_url(actor: Actor, file: File, fit: Fit, size: int, *, rules: FileRules) -> str | None:
-    """Return where a thumbnail is, for pages that send no token; None of what is no picture.
-
-    It counts as a link of `create_download_link` does, for one to two hours, and leads to nothing but thumbnails.
-    Within an hour it is the same, so that a browser that has the picture asks no more.
-
-    Raises:
-        AppError: VALIDATION_ERROR for a size that there is not.
-    """
-    try:
-        check_size(size)
-    except ValueError as error:
-        raise invalid([("size", str(error))]) from None
-    user = require_user(actor)
-    if not is_picture(file.media_type, file.size):
-        return None
-    expires_at = utc_now().replace(minute=0, second=0, microsecond=0) + timedelta(hours=2)
-    link = Link(file.id, user.id, user.key.id if user.key else None, expires_at)
-    return rules.thumbnail_links.thumbnail_address(link, fit, size)
-
-
-async def get_thumbnail(
-    uow: ReadUnit, actor: Actor, file_id: UUID, fit: Fit, size: int, *, link: str | None = None, rules: FileRules
-) -> ThumbnailContent:
-    """Return a thumbnail, for whoever may see the file or has a link to its thumbnails.
-
-    Of a picture that has just come it is waited for, a few seconds.
-
-    Raises:
-        AppError: as `get_linked_content`; NOT_FOUND if there is none, and none can be made.
-    """
-    if link is None:
-        file = await get_file(uow, actor, file_id)
-    else:
-        file = (await get_linked_content(uow, link, file_id, links=rules.thumbnail_links)).file
-    if not is_picture(file.media_type, file.size):
-        raise not_found("thumbnail")
-    tries = 0
-    while (made := await thumbnails.find(uow.session, file.blob_id)) is None:
-        # Who waits holds no connection.
-        await uow.session.release()
-        tries += 1
-        if tries > TRIES:
-            raise not_found("thumbnail")
-        await asyncio.sleep(BETWEEN_SECONDS)
-    part = made.parts.get(name_of(fit, size))
-    if made.stored_id is None or part is None:
-        raise not_found("thumbnail")
-    name = f"{made.stored_id.hex}-{name_of(fit, size)}"
-    return ThumbnailContent(Key(made.workspace_id, made.stored_id), Thumbnail(**part), name, made.created_at)
-
-
-async def get_linked_content(uow: ReadUnit, text: str, file_id: UUID, *, links: Links) -> Content:
-    """Return a file with the place of its bytes, for whoever has a link to it.
-
-    Raises:
-        AppError: UNAUTHENTICATED if the link does not count; NOT_FOUND if who made it does not see the file any more,
-            or sees it in the trash.
-    """
-    try:
-        link = links.read(text)
-    except SealError:
-        raise unauthenticated("The link is not valid.") from None
-    if link.file_id != file_id:
-        raise unauthenticated("The link is for another file.")
-    if link.expires_at <= utc_now():
-        raise unauthenticated("The link has expired.")
-    maker = await auth.recall(uow, link.user_id, link.key_id)
-    if isinstance(maker, Anonymous):
-        raise unauthenticated("Who made the link may not read the file any more.")
-    content = await get_file_content(uow, maker, file_id)
-    if content.file.deleted_at is not None:
-        raise _no_file()
-    return replace(content, by_link=True)
 
 
 async def list_files(

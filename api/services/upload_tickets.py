@@ -62,7 +62,7 @@ async def create_upload(
         item_id=place.item_id,
         message_id=place.message_id,
         owner_id=user.id,
-        key_id=user.key.id if user.key else None,
+        key_id=user.key_id,
         name=data.name,
         size=data.size,
         declared_media_type=data.media_type,

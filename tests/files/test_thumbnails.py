@@ -72,7 +72,7 @@ def wanted(monkeypatch: pytest.MonkeyPatch) -> Wanted:
     wanted = Wanted()
     for place in ("new_files", "work.shrinking"):
         monkeypatch.setattr(f"api.services.{place}.enqueue", wanted.note)
-    monkeypatch.setattr("api.services.files.BETWEEN_SECONDS", 0.01)
+    monkeypatch.setattr("api.services.thumbnails.BETWEEN_SECONDS", 0.01)
     return wanted
 
 
@@ -183,13 +183,13 @@ async def test_an_address_of_another_size_is_refused(
 async def test_of_a_picture_that_has_just_come_it_is_waited_for(
     app: FastAPI, rest: Door, client: httpx.AsyncClient, world: World, wanted: Wanted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.services.files.TRIES", 2000)
+    monkeypatch.setattr("api.services.thumbnails.TRIES", 2000)
     file = await make_picture(rest, world)
     async with asyncio.timeout(60):
         asked = asyncio.create_task(get(client, file, world.viewer.token))
         await wanted.make(app)
         assert (await asked).status_code == 200
-    monkeypatch.setattr("api.services.files.TRIES", 2)
+    monkeypatch.setattr("api.services.thumbnails.TRIES", 2)
     never = await make_picture(rest, world, picture("PNG", 10, 10))
     assert (await get(client, never, world.viewer.token)).status_code == 404
 
@@ -201,7 +201,7 @@ async def test_of_what_is_broken_or_no_picture_there_is_none(
     assert len(wanted.works) == 1
     await wanted.make(app)
     # Nobody waits for what cannot come.
-    monkeypatch.setattr("api.services.files.TRIES", 10**9)
+    monkeypatch.setattr("api.services.thumbnails.TRIES", 10**9)
     for file in (text, broken):
         async with asyncio.timeout(30):
             answer = await get(client, file, world.viewer.token)
