@@ -1,13 +1,11 @@
-"""Uploads by tus 1.0, request by request: what comes in parts, what is kept of it, and what becomes of the last one."""
+"""Uploads by tus 1.0: what comes in parts, what is kept of it, and what becomes of the last one."""
 
 import asyncio
 import base64
 import hashlib
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from email.utils import parsedate_to_datetime
-from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -16,121 +14,18 @@ from fastapi import FastAPI
 from api.services.work.checking_files import check_files
 from db.clock import utc_now
 from db.errors import DatabaseUnavailableError
-from tests.conftest import client_of
 from tests.doors.erasing import Promises, stored
 from tests.doors.people import World
 from tests.doors.rows import all_rows, take_rows
-from tests.doors.uploading import appended, begun
-from tests.files.uploads import kept
-
-CONTENT = bytes(range(256)) * 10
-SUM = hashlib.sha256(CONTENT).hexdigest()
-PART = 1000
-EDITION = {"Tus-Resumable": "1.0.0"}
+from tests.doors.uploading import appended
+from tests.files.tus import CONTENT, EDITION, PART, SUM, Tus, chunks, hang_up
+from tests.files.uploads import code_of, kept
 
 
 @pytest.fixture(autouse=True)
 def short_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let parts be short."""
     monkeypatch.setattr("api.services.bringing.PART_BYTES", PART)
-
-
-def code_of(answer: httpx.Response) -> str:
-    """Return the code of a refusal, or the status."""
-    return str(answer.json()["error"]["code"]) if answer.is_error else str(answer.status_code)
-
-
-class Tus:
-    """A client of tus, of the editor's."""
-
-    def __init__(self, client: httpx.AsyncClient, world: World) -> None:
-        self.client = client
-        self._world = world
-
-    async def begin(self, size: int = len(CONTENT), **told: Any) -> str:
-        """Promise a file, and return where its bytes are sent."""
-        told.setdefault("workspace_id", self._world.workspace)
-        answer = await self.promise(begun(size, **told).headers)
-        assert (answer.status_code, answer.content) == (201, b"")
-        return answer.headers["location"]
-
-    async def promise(self, headers: dict[str, str]) -> httpx.Response:
-        """Promise a file with these headers."""
-        own = {"Authorization": f"Bearer {self._world.editor.token}"}
-        return await self.client.post("/api/tus", headers=headers | own)
-
-    async def append(self, url: str, content: Any, offset: int, **headers: str) -> httpx.Response:
-        """Send bytes."""
-        return await self.client.patch(url, content=content, headers=appended(b"", offset, **headers).headers)
-
-    async def offset(self, url: str) -> int:
-        """Ask how many bytes there are."""
-        answer = await self.client.head(url, headers=EDITION)
-        assert answer.status_code == 200
-        return int(answer.headers["upload-offset"])
-
-    async def file(self, url: str) -> dict[str, Any]:
-        """Return the file that an upload became."""
-        answer = await self.client.get(
-            f"/api/files/{id_of(url)}", headers={"Authorization": f"Bearer {self._world.editor.token}"}
-        )
-        return dict(answer.raise_for_status().json())
-
-
-@pytest.fixture
-def tus(client: httpx.AsyncClient, world: World) -> Tus:
-    """A client of tus."""
-    return Tus(client, world)
-
-
-def id_of(url: str) -> str:
-    """Return the id of an upload."""
-    return urlsplit(url).path.rsplit("/", 1)[1]
-
-
-async def hang_up(app: FastAPI, url: str, chunks: Sequence[bytes], offset: int, **headers: str) -> None:
-    """Send bytes, and then be gone in the middle of the request."""
-    parts = urlsplit(url)
-    told = appended(b"", offset, **headers).headers
-    messages = iter(
-        [
-            *({"type": "http.request", "body": chunk, "more_body": True} for chunk in chunks),
-            {"type": "http.disconnect"},
-        ]
-    )
-    scope = {
-        "type": "http",
-        "asgi": {"version": "3.0"},
-        "http_version": "1.1",
-        "method": "PATCH",
-        "scheme": "http",
-        "path": parts.path,
-        "raw_path": parts.path.encode(),
-        "query_string": parts.query.encode(),
-        "headers": [(name.lower().encode(), value.encode()) for name, value in told.items()],
-        "client": ("127.0.0.1", 1),
-        "server": ("twofold.test", 80),
-    }
-
-    async def receive() -> Any:
-        return next(messages)
-
-    async def send(_message: Any) -> None:
-        raise AssertionError("nobody is there to be answered")
-
-    await app(scope, receive, send)
-
-
-async def test_what_is_spoken_is_told(client: httpx.AsyncClient) -> None:
-    told = await client.options("/api/tus")
-    assert told.status_code == 204
-    assert {name: value for name, value in told.headers.items() if name.startswith("tus-")} == {
-        "tus-resumable": "1.0.0",
-        "tus-version": "1.0.0",
-        "tus-extension": "creation,checksum,expiration,termination",
-        "tus-max-size": str(100 * 1024 * 1024),
-        "tus-checksum-algorithm": "sha1,sha256,sha512,md5",
-    }
 
 
 async def test_a_file_comes_in_pieces(
@@ -161,12 +56,6 @@ async def test_a_file_comes_in_pieces(
     await promises.keep(app)
     assert [key.blob_id for key in await stored(app)] == [row["id"] for row in (await take_rows(app, "blobs"))["blobs"]]
     assert (await take_rows(app, "upload_parts"))["upload_parts"] == []
-
-
-async def test_an_empty_file_is_there_at_once(tus: Tus) -> None:
-    url = await tus.begin(0, filename="nothing.txt")
-    assert (await tus.file(url))["size"] == 0
-    assert await tus.offset(url) == 0
 
 
 async def test_what_had_come_before_a_client_was_gone_is_kept(app: FastAPI, tus: Tus) -> None:
@@ -284,12 +173,6 @@ async def test_more_than_was_promised_is_refused(app: FastAPI, tus: Tus) -> None
     assert len(await stored(app)) == 1
 
 
-async def chunks(content: bytes) -> AsyncIterator[bytes]:
-    """Yield bytes a few at a time."""
-    for start in range(0, len(content), 500):
-        yield content[start : start + 500]
-
-
 async def test_all_bytes_are_never_there_without_the_file(
     app: FastAPI, tus: Tus, promises: Promises, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -345,87 +228,3 @@ async def test_it_is_ended_by_who_began_it(
     assert code_of(await tus.append(url, CONTENT[1500:], 1500)) == "NOT_FOUND"
     await promises.keep(app)
     assert await stored(app) == []
-
-
-async def test_where_no_other_method_can_be_sent_a_post_says_which_is_meant(
-    tus: Tus, client: httpx.AsyncClient
-) -> None:
-    url = await tus.begin()
-    meant = appended(b"").headers | {"X-HTTP-Method-Override": "PATCH"}
-    assert code_of(await client.post(url, content=CONTENT[:10], headers=meant)) == "204"
-    assert await tus.offset(url) == 10
-    for told in ({"X-HTTP-Method-Override": "PUT"}, {}):
-        assert (await client.post(url, content=CONTENT[10:], headers=EDITION | told)).status_code == 405
-    assert (await client.post(url, headers={"X-HTTP-Method-Override": "DELETE"})).status_code == 405
-    assert (await client.post(url, headers=EDITION | {"X-HTTP-Method-Override": "DELETE"})).status_code == 204
-
-
-async def test_another_version_of_the_protocol_is_refused(
-    app: FastAPI, tus: Tus, client: httpx.AsyncClient, world: World
-) -> None:
-    url = await tus.begin()
-    before = await all_rows(app)
-    for told in ({}, {"Tus-Resumable": "0.2.2"}):
-        head = {**appended(b"").headers, **told}
-        if not told:
-            del head["Tus-Resumable"]
-        own = {"Authorization": f"Bearer {world.editor.token}", "Upload-Length": "3"}
-        for answer in (
-            await client.patch(url, content=b"x", headers=head),
-            await client.post("/api/tus", headers=own | told),
-        ):
-            assert (answer.status_code, answer.headers["tus-version"]) == (412, "1.0.0")
-            assert code_of(answer) == "PRECONDITION_FAILED"
-    answer = await tus.append(url, b"x", 0, **{"Content-Type": "application/octet-stream"})
-    assert (code_of(answer), answer.headers["tus-resumable"]) == ("UNSUPPORTED_MEDIA_TYPE", "1.0.0")
-    assert await all_rows(app) == before
-
-
-WRONG = {
-    "no length": {},
-    "a length of words": {"Upload-Length": "x"},
-    "a negative length": {"Upload-Length": "-1"},
-    "a length to be told later": {"Upload-Defer-Length": "1"},
-    "no base64": {"Upload-Length": "3", "Upload-Metadata": "filename %"},
-    "no UTF-8": {"Upload-Length": "3", "Upload-Metadata": "filename /w=="},
-    "a key twice": {"Upload-Length": "3", "Upload-Metadata": "filename YQ==,filename Yg=="},
-    "an empty key": {"Upload-Length": "3", "Upload-Metadata": "filename YQ==,,"},
-    "too much": {"Upload-Length": "3", "Upload-Metadata": "filename " + "YWFh" * 3000},
-    "no place": {"Upload-Length": "3", "Upload-Metadata": "item_id YQ=="},
-    "no checksum": {"Upload-Length": "3", "Upload-Metadata": "sha256 YQ=="},
-    "no media type": {"Upload-Length": "3", "Upload-Metadata": "filetype YQ=="},
-}
-
-
-async def test_a_promise_that_makes_no_sense_is_refused(app: FastAPI, tus: Tus) -> None:
-    before = await all_rows(app)
-    for what, headers in WRONG.items():
-        answer = await tus.promise(EDITION | headers)
-        assert code_of(answer) == "VALIDATION_ERROR", what
-        assert answer.headers["tus-resumable"] == "1.0.0"
-    assert await all_rows(app) == before
-
-
-async def test_a_key_that_means_nothing_here_is_kept_for_who_sent_it(tus: Tus, client: httpx.AsyncClient) -> None:
-    url = await tus.begin(3, filename="..\\/", relativePath="a/b", is_confidential="", name="x")
-    told = (await client.head(url, headers=EDITION)).headers["upload-metadata"]
-    assert "relativePath YS9i" in told
-    await tus.append(url, b"abc", 0)
-    assert (await tus.file(url))["name"] == "file"
-
-
-async def test_a_page_elsewhere_may_speak_it(make_app: Any, world: World) -> None:
-    app = await make_app(cors_origins=["https://app.example"])
-    async with client_of(app) as client:
-        asked = {"Origin": "https://app.example", "Access-Control-Request-Method": "PATCH"}
-        wanted = "tus-resumable,upload-offset,upload-length,upload-metadata,content-type"
-        answer = await client.options("/api/tus", headers=asked | {"Access-Control-Request-Headers": wanted})
-        assert answer.status_code == 200
-        assert {one.strip() for one in answer.headers["access-control-allow-headers"].lower().split(",")} >= set(
-            wanted.split(",")
-        )
-        promised = begun(3).headers | {"Origin": "https://app.example", "Authorization": f"Bearer {world.editor.token}"}
-        told = await client.post("/api/tus", headers=promised)
-        exposed = {one.strip().lower() for one in told.headers["access-control-expose-headers"].split(",")}
-        assert exposed >= {"location", "upload-offset", "upload-length", "tus-resumable", "upload-expires"}
-        assert told.headers["access-control-allow-origin"] == "https://app.example"

@@ -16,18 +16,12 @@ from db.errors import DatabaseUnavailableError
 from tests.conftest import AppFactory, client_of
 from tests.doors.people import World
 from tests.doors.rows import all_rows
-from tests.files.uploads import END, HEAD, Sent, field, file_head, file_part, kept, upload
+from tests.files.uploads import END, HEAD, Sent, code_of, field, file_head, file_part, kept, upload
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 MIB = 1024 * 1024
 ONE = file_part(b"x") + END
-
-
-def code_of(answer: httpx.Response) -> str:
-    """Return the code of a refusal."""
-    assert answer.headers["content-type"] == "application/problem+json", answer.text
-    return str(answer.json()["error"]["code"])
 
 
 async def expect_refusal(app: FastAPI, client: httpx.AsyncClient, world: World, body: Any, code: str) -> httpx.Response:

@@ -58,3 +58,11 @@ def kept(app: FastAPI) -> list[Path]:
     """Return everything that is in the store, finished or not."""
     folder = app.state.file_rules.store.folder
     return [path for path in folder.rglob("*") if path.is_file()]
+
+
+def code_of(answer: httpx.Response) -> str:
+    """Return the code of a refusal, or the status of what is none."""
+    if not answer.is_error:
+        return str(answer.status_code)
+    assert answer.headers["content-type"] == "application/problem+json", answer.text
+    return str(answer.json()["error"]["code"])
