@@ -55,7 +55,10 @@ async def create_upload(
     rules.check_quota(await bytes_in(uow, place.workspace_id), data.size)
     now = utc_now()
     if await uploads.count_open(uow.session, user.id, now) >= MAX_OPEN:
-        raise conflict(f"You have {MAX_OPEN} uploads that are not complete; complete or delete some.", maximum=MAX_OPEN)
+        raise conflict(
+            f"You have {MAX_OPEN} uploads that are not complete: complete or delete some, or wait a day.",
+            maximum=MAX_OPEN,
+        )
     upload = Upload(
         id=new_id(),
         workspace_id=place.workspace_id,
